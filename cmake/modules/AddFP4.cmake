@@ -47,3 +47,15 @@ function(add_fp4_unittest name)
     FP4CompileOptions ${ARG_LINK} GTest::gtest GTest::gtest_main Threads::Threads)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
+
+# add_fp4_mlir_tool(NAME sources... LINK libs...)
+# A tool over MLIR headers, compiled as the MLIR libraries are.
+function(add_fp4_mlir_tool name)
+  add_fp4_tool(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE FP4MLIRDylib)
+  # The precompiled header is built with -fPIC, and clang insists on the same
+  # flag where CMake would pass -fPIE.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
+  fp4_use_precompiled_headers(${name})
+endfunction()
