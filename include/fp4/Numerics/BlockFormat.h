@@ -1,4 +1,4 @@
-//===- BlockFormat.h - Microscaled blocks: formats and quantizer -*- C++ -*-===//
+//===- BlockFormat.h - Microscaled block formats, quantizer -----*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,14 +14,19 @@
 // the contract; nothing is fused or reassociated):
 //
 //   amax    = max |x_i| over the block
-//   formats with a tensor scale s_T (NVFP4; s_T multiplies on decoding):
+//   scale formats with a mantissa (NVFP4; s_T multiplies on decoding and is 1
+//   in formats without a tensor scale):
 //     s_T   = amax_tensor / (maxElement * maxScale)            [tensorScaleFor]
 //     byte  = encodeScale((amax / maxElement) / s_T, NearestEven)
 //     scale = decodeScale(byte) * s_T
 //     amax == 0 gives the byte of 1.0; a byte that rounds to zero with
 //     amax > 0 becomes 0x01, the smallest scale
-//   formats without: byte from `ScaleRule`, scale = decodeScale(byte)
-//   code_i  = encodeElement(x_i / scale)       (IEEE division, not a reciprocal)
+//   E8M0: byte from `ScaleRule`, scale = decodeScale(byte); amax == 0 gives 0
+//   code_i  = encodeElement(x_i / scale)         (IEEE division, no reciprocal)
+//
+// The rules that compare squared errors sum (x_i - decoded_i)^2 in double, row
+// by row from left to right, with decoded_i as dequantizeBlocks computes it
+// and elements rounded to nearest, whatever the final rounding.
 //
 // Sources: OCP MX v1.0 section 6.3 (floor), NVIDIA TransformerEngine (rceil),
 // torchao (even), arXiv 2509.25149 appendix B (NVFP4).
@@ -125,15 +130,17 @@ struct QuantizeOptions {
 /// The decoding tensor scale for a tensor whose largest magnitude is `amax`:
 /// amax / (maxElement * maxScale), or with FourOverSix and Search
 /// amax / (maxElement * 256) for UE4M3, which leaves the block scale headroom
-/// above AbsMax. 1 when `amax` is 0 or the format has no tensor scale.
+/// above AbsMax. 1 where that quotient is 0 (`amax` is 0, or so small that it
+/// underflows) and in formats without a tensor scale.
 float tensorScaleFor(const BlockFormat &format, float amax, ScaleRule rule);
 
 /// max |x_i|, NaN if any is NaN.
 float absMax(const float *data, size_t count);
 
-/// Quantizes a row-major rows x cols matrix. `rows` must be a multiple of
-/// blockRows and `cols` of blockCols (asserted; callers verify). `codes` gets
-/// rows * cols bytes, one code each; `scales` (rows / blockRows) x
+/// Quantizes a row-major rows x cols matrix. Formats without a tensor scale
+/// ignore `tensorScale`; the others need it positive and finite. `rows` must be
+/// a multiple of blockRows and `cols` of blockCols (asserted; callers verify).
+/// `codes` gets rows * cols bytes, one code each; `scales` (rows / blockRows) x
 /// (cols / blockCols) bytes, row-major.
 void quantizeBlocks(const BlockFormat &format, const QuantizeOptions &options,
                     const float *data, size_t rows, size_t cols,
