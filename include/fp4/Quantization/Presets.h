@@ -42,7 +42,7 @@ Expected<Preset> findPreset(std::string_view name,
                             const numerics::BlockFormat &format);
 
 /// What is left of `preset` when there is no Hessian: the same rotation, RTN,
-/// and the best scale rule that needs no data.
+/// and Search in place of InLoop.
 Preset withoutCalibration(const Preset &preset);
 
 } // namespace fp4::quantization
