@@ -1,0 +1,140 @@
+//===- Hessian.cpp - Calibration statistics of a layer --------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Accumulation in column tiles of fixed size and the rotation of H tile by
+// tile.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Quantization/Hessian.h"
+#include "Parallel.h"
+#include "fp4/Numerics/Hadamard.h"
+#include <algorithm>
+#include <cassert>
+#include <cblas.h>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace fp4::quantization {
+
+HessianAccumulator::HessianAccumulator(size_t cols, unsigned threads)
+    : cols(cols), threads(threads), sum(cols * cols), squares(cols) {}
+
+Status HessianAccumulator::add(const float *activations, size_t tokens) {
+  for (size_t i = 0; i < tokens * cols; ++i)
+    if (!std::isfinite(activations[i]))
+      return Status::error("activation is " + std::to_string(activations[i]) +
+                           " at token " + std::to_string(i / cols) +
+                           ", column " + std::to_string(i % cols) +
+                           ", expected finite values");
+  for (size_t token = 0; token < tokens; ++token)
+    for (size_t col = 0; col < cols; ++col) {
+      double value = activations[token * cols + col];
+      squares[col] += value * value;
+    }
+
+  // A chunk's products are summed before they meet the running total, so the
+  // total is rounded once per chunk.
+  constexpr size_t kChunk = 1024;
+  constexpr size_t kTile = 256;
+  std::vector<std::pair<size_t, size_t>> tiles;
+  for (size_t i = 0; i < cols; i += kTile)
+    for (size_t j = i; j < cols; j += kTile)
+      tiles.emplace_back(i, j);
+  SingleThreadedBlas singleThreaded;
+  auto stride = static_cast<blasint>(cols);
+  for (size_t first = 0; first < tokens; first += kChunk) {
+    const float *chunk = activations + first * cols;
+    parallelFor(tiles.size(), threads, [&](size_t index) {
+      auto [i, j] = tiles[index];
+      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
+                  static_cast<blasint>(std::min(kTile, cols - i)),
+                  static_cast<blasint>(std::min(kTile, cols - j)),
+                  static_cast<blasint>(std::min(kChunk, tokens - first)), 1.0f,
+                  chunk + i, stride, chunk + j, stride, 1.0f,
+                  &sum[i * cols + j], stride);
+    });
+  }
+  count += tokens;
+  return Status::success();
+}
+
+std::vector<double> HessianAccumulator::secondMoments() const {
+  std::vector<double> moments(squares);
+  for (double &moment : moments)
+    moment /= static_cast<double>(std::max<size_t>(count, 1));
+  return moments;
+}
+
+Expected<std::vector<float>> HessianAccumulator::finish() const {
+  if (count == 0)
+    return Status::error("no calibration tokens were added, expected at least "
+                         "1");
+  std::vector<float> hessian(cols * cols);
+  std::vector<double> diagonal = secondMoments();
+  auto scale = static_cast<float>(1.0 / static_cast<double>(count));
+  for (size_t i = 0; i < cols; ++i) {
+    hessian[i * cols + i] = static_cast<float>(diagonal[i]);
+    for (size_t j = i + 1; j < cols; ++j) {
+      float value = sum[i * cols + j] * scale;
+      hessian[i * cols + j] = value;
+      hessian[j * cols + i] = value;
+    }
+  }
+  return hessian;
+}
+
+std::vector<float> diagonalHessian(const std::vector<double> &moments) {
+  size_t cols = moments.size();
+  std::vector<float> hessian(cols * cols);
+  for (size_t i = 0; i < cols; ++i)
+    hessian[i * (cols + 1)] = static_cast<float>(moments[i]);
+  return hessian;
+}
+
+static void transposeSquare(std::vector<float> &tile, size_t size) {
+  for (size_t i = 0; i < size; ++i)
+    for (size_t j = 0; j < i; ++j)
+      std::swap(tile[i * size + j], tile[j * size + i]);
+}
+
+void rotateHessian(float *hessian, size_t cols, size_t block,
+                   const int8_t *signs) {
+  assert(numerics::isHadamardBlockLegal(block) && cols % block == 0 &&
+         "illegal rotation");
+  std::vector<float> tile(block * block);
+  for (size_t top = 0; top < cols; top += block)
+    for (size_t left = 0; left <= top; left += block) {
+      float *corner = hessian + top * cols + left;
+      for (size_t i = 0; i < block; ++i)
+        std::copy_n(corner + i * cols, block, &tile[i * block]);
+      // R^T T R: rotate the rows, then the columns as rows of the transpose.
+      for (int side = 0; side < 2; ++side) {
+        numerics::hadamard(tile.data(), tile.size(), block, signs);
+        transposeSquare(tile, block);
+      }
+      // The tile on the diagonal is symmetric up to rounding only; writing the
+      // mirror image last makes it exactly so.
+      for (size_t i = 0; i < block; ++i)
+        for (size_t j = 0; j < block; ++j) {
+          if (top == left && j > i)
+            continue;
+          corner[i * cols + j] = tile[i * block + j];
+          hessian[(left + j) * cols + top + i] = tile[i * block + j];
+        }
+    }
+}
+
+void rotateProblem(float *weights, size_t rows, size_t cols, float *hessian,
+                   size_t block, const int8_t *signs) {
+  numerics::hadamard(weights, rows * cols, block, signs);
+  if (hessian)
+    rotateHessian(hessian, cols, block, signs);
+}
+
+} // namespace fp4::quantization
