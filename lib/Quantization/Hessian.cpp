@@ -11,13 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Quantization/Hessian.h"
+#include "Message.h"
 #include "Parallel.h"
 #include "fp4/Numerics/Hadamard.h"
 #include <algorithm>
 #include <cassert>
 #include <cblas.h>
-#include <cmath>
-#include <string>
 #include <utility>
 
 namespace fp4::quantization {
@@ -26,12 +25,10 @@ HessianAccumulator::HessianAccumulator(size_t cols, unsigned threads)
     : cols(cols), threads(threads), sum(cols * cols), squares(cols) {}
 
 Status HessianAccumulator::add(const float *activations, size_t tokens) {
-  for (size_t i = 0; i < tokens * cols; ++i)
-    if (!std::isfinite(activations[i]))
-      return Status::error("activation is " + std::to_string(activations[i]) +
-                           " at token " + std::to_string(i / cols) +
-                           ", column " + std::to_string(i % cols) +
-                           ", expected finite values");
+  if (Status status =
+          verifyFinite("activation", "token", activations, tokens * cols, cols);
+      !status.ok())
+    return status;
   for (size_t token = 0; token < tokens; ++token)
     for (size_t col = 0; col < cols; ++col) {
       double value = activations[token * cols + col];

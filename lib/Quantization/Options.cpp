@@ -9,10 +9,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Message.h"
 #include "ScaleSearch.h"
 #include "Tile.h"
-#include <cmath>
-#include <string>
 #include <utility>
 
 namespace fp4::quantization {
@@ -128,7 +127,7 @@ Status verifyOptions(const WeightOptions &options) {
   if (Status status = verifyScaleRule(options); !status.ok())
     return status;
   if (!(options.damping >= 0) || !std::isfinite(options.damping))
-    return Status::error("damping is " + std::to_string(options.damping) +
+    return Status::error("damping is " + numberText(options.damping) +
                          ", expected a finite value of at least 0");
   if (options.blockColumns == 0)
     return Status::error("block columns is 0, expected at least 1");
@@ -147,7 +146,7 @@ Status verifyOptions(const WeightOptions &options) {
   if (!(*options.fixedTensorScale > 0) ||
       !std::isfinite(*options.fixedTensorScale))
     return Status::error("tensor scale is " +
-                         std::to_string(*options.fixedTensorScale) +
+                         numberText(*options.fixedTensorScale) +
                          ", expected a positive finite value");
   return Status::success();
 }

@@ -93,7 +93,7 @@ TEST(VerifyOptions, RejectsValuesOutOfRange) {
   WeightOptions options = gptq();
   options.damping = -0.5;
   EXPECT_EQ(verifyOptions(options).message(),
-            "damping is -0.500000, expected a finite value of at least 0");
+            "damping is -0.5, expected a finite value of at least 0");
   options.damping = std::nan("");
   EXPECT_FALSE(verifyOptions(options).ok());
 
@@ -116,7 +116,7 @@ TEST(VerifyOptions, RejectsValuesOutOfRange) {
   options = gptq();
   options.fixedTensorScale = 0.0f;
   EXPECT_EQ(verifyOptions(options).message(),
-            "tensor scale is 0.000000, expected a positive finite value");
+            "tensor scale is 0, expected a positive finite value");
   options.format = kMXFP4;
   options.scaleRule = WeightScaleRule::Floor;
   options.fixedTensorScale = 1.0f;
@@ -167,12 +167,12 @@ TEST(QuantizeWeight, RejectsWhatIsNoHessian) {
             "hessian is nan at row 3, column 4, expected finite values");
   hessian[3 * 16 + 4] = 0.5f;
   EXPECT_EQ(failure(gptq(), weights, 1, 16, hessian.data()),
-            "hessian is not symmetric: 0.000000 at row 4, column 3, but "
-            "0.500000 at row 3, column 4");
+            "hessian is not symmetric: 0 at row 4, column 3, but "
+            "0.5 at row 3, column 4");
   hessian[3 * 16 + 4] = 0;
   hessian[7 * 17] = -1;
   EXPECT_EQ(failure(gptq(), weights, 1, 16, hessian.data()),
-            "hessian is -1.000000 at row 7, column 7, expected a non-negative "
+            "hessian is -1 at row 7, column 7, expected a non-negative "
             "diagonal");
 }
 
