@@ -35,6 +35,7 @@ static constexpr Name<WeightScaleRule> kWeightScaleRules[] = {
     {WeightScaleRule::FourOverSix, "four-over-six"},
     {WeightScaleRule::Search, "search"},
     {WeightScaleRule::Mse, "mse"},
+    {WeightScaleRule::FourThirds, "four-thirds"},
     {WeightScaleRule::InLoop, "in-loop"}};
 static constexpr Name<TensorScaleRule> kTensorScaleRules[] = {
     {TensorScaleRule::Full, "full"},
@@ -86,6 +87,8 @@ std::optional<TensorScaleRule> parseTensorScaleRule(std::string_view name) {
 float tensorScaleFor(const WeightOptions &options, float amax) {
   if (options.fixedTensorScale)
     return *options.fixedTensorScale;
+  if (options.scaleRule == WeightScaleRule::FourThirds)
+    return 1.0f / 3;
   switch (options.tensorScaleRule) {
   case TensorScaleRule::Full:
     return numerics::tensorScaleFor(options.format, amax,
@@ -97,6 +100,18 @@ float tensorScaleFor(const WeightOptions &options, float amax) {
     return 1;
   }
   return 1;
+}
+
+static bool fitsFormat(WeightScaleRule rule,
+                       const numerics::BlockFormat &format) {
+  bool powerOfTwo = format.scale == numerics::ScaleFormat::E8M0;
+  if (rule == WeightScaleRule::Mse)
+    return !powerOfTwo;
+  if (rule == WeightScaleRule::FourThirds)
+    return powerOfTwo && format.hasTensorScale &&
+           format.element == numerics::ElementFormat::E2M1;
+  std::optional<numerics::ScaleRule> same = numericsRule(rule);
+  return !same || numerics::isScaleRuleLegal(*same, format);
 }
 
 static Status verifyScaleRule(const WeightOptions &options) {
@@ -111,15 +126,13 @@ static Status verifyScaleRule(const WeightOptions &options) {
           "order natural or group, got act-order");
     return Status::success();
   }
-  std::optional<numerics::ScaleRule> rule = numericsRule(options.scaleRule);
-  bool legal = rule ? numerics::isScaleRuleLegal(*rule, options.format)
-                    : options.format.scale != numerics::ScaleFormat::E8M0;
-  if (!legal)
+  if (!fitsFormat(options.scaleRule, options.format))
     return Status::error(
         "scale rule " + name + " does not fit the block format: " +
         std::string(numerics::elementFormatName(options.format.element)) +
         " with scale " +
-        std::string(numerics::scaleFormatName(options.format.scale)));
+        std::string(numerics::scaleFormatName(options.format.scale)) +
+        (options.format.hasTensorScale ? " and a tensor scale" : ""));
   return Status::success();
 }
 

@@ -64,6 +64,8 @@ TEST(HeldOutError, MXFP4OrderOfTheRecipes) {
   EXPECT_LT(errors["gptq"], errors["rtn"]);
   EXPECT_LT(errors["mr-gptq"], errors["gptq"]);
   EXPECT_LT(errors["mr-gptq-plus"], errors["mr-gptq"]);
+  // A searched exponent against the floored one with the factor 4/3.
+  EXPECT_LT(errors["mr-gptq"], errors["fp-quant"]);
 }
 
 TEST(HeldOutError, NVFP4OrderOfTheRecipes) {

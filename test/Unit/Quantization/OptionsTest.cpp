@@ -28,7 +28,8 @@ TEST(Names, RoundTrip) {
   for (auto rule :
        {WeightScaleRule::AbsMax, WeightScaleRule::Floor, WeightScaleRule::Even,
         WeightScaleRule::RCeil, WeightScaleRule::FourOverSix,
-        WeightScaleRule::Search, WeightScaleRule::Mse, WeightScaleRule::InLoop})
+        WeightScaleRule::Search, WeightScaleRule::Mse,
+        WeightScaleRule::FourThirds, WeightScaleRule::InLoop})
     EXPECT_EQ(parseWeightScaleRule(weightScaleRuleName(rule)), rule);
   for (auto rule : {TensorScaleRule::Full, TensorScaleRule::Headroom,
                     TensorScaleRule::None})
@@ -42,9 +43,15 @@ TEST(Presets, AreLegalForEveryFormat) {
     for (BlockFormat format : {kNVFP4, kMXFP4, kMXFP6E2M3, kMXFP6E3M2,
                                kMXFP8E4M3, kMXFP8E5M2, kMXINT8}) {
       Expected<Preset> preset = findPreset(name, format);
+      if (name == "fp-quant" && format.element != ElementFormat::E2M1) {
+        EXPECT_EQ(preset.message(),
+                  "quantization preset 'fp-quant' is for E2M1 elements, got " +
+                      std::string(elementFormatName(format.element)));
+        continue;
+      }
       ASSERT_TRUE(preset.ok()) << preset.message();
       EXPECT_EQ(verifyOptions(preset->options).message(), "") << name;
-      bool rotates = name == "mr-gptq" || name == "mr-gptq-plus";
+      bool rotates = name != "rtn" && name != "gptq";
       EXPECT_EQ(preset->hadamardBlock, rotates ? format.blockCols : 0) << name;
       Preset dataFree = withoutCalibration(*preset);
       EXPECT_EQ(verifyOptions(dataFree.options).message(), "") << name;
@@ -56,7 +63,7 @@ TEST(Presets, AreLegalForEveryFormat) {
 TEST(Presets, UnknownNameListsTheKnownOnes) {
   EXPECT_EQ(findPreset("awq", kNVFP4).message(),
             "unknown quantization preset 'awq', expected one of rtn, gptq, "
-            "mr-gptq, mr-gptq-plus");
+            "mr-gptq, mr-gptq-plus, fp-quant");
 }
 
 static WeightOptions gptq() {
@@ -81,12 +88,16 @@ TEST(VerifyOptions, RejectsContradictions) {
   options.scaleRule = WeightScaleRule::Floor;
   EXPECT_EQ(verifyOptions(options).message(),
             "scale rule floor does not fit the block format: E2M1 with scale "
-            "UE4M3");
+            "UE4M3 and a tensor scale");
   options.format = kMXFP4;
   options.scaleRule = WeightScaleRule::Mse;
   EXPECT_EQ(verifyOptions(options).message(),
             "scale rule mse does not fit the block format: E2M1 with scale "
             "E8M0");
+  options.scaleRule = WeightScaleRule::FourThirds;
+  EXPECT_EQ(verifyOptions(options).message(),
+            "scale rule four-thirds does not fit the block format: E2M1 with "
+            "scale E8M0");
 }
 
 TEST(VerifyOptions, RejectsValuesOutOfRange) {

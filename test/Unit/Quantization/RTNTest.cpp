@@ -197,6 +197,29 @@ TEST(RTN, MseIsTheShrinkSearch) {
   EXPECT_LE(different, 1u);
 }
 
+TEST(RTN, FourThirdsNeverClips) {
+  // amax 5: 2^2 / 3 (byte 127 + 2); 5 / (4/3) = 3.75 -> 4, value 16/3.
+  WeightOptions options;
+  options.format = kMXFP4;
+  options.format.hasTensorScale = true;
+  options.scaleRule = WeightScaleRule::FourThirds;
+  std::vector<float> weights(32);
+  weights[0] = 5;
+  QuantizedWeight five = quantizeRTN(options, weights, 1, 32);
+  EXPECT_EQ(five.scales, std::vector<uint8_t>{129});
+  EXPECT_EQ(decodeElement(ElementFormat::E2M1, five.codes[0]), 4);
+  EXPECT_FLOAT_EQ(dequantize(options.format, five, 1, 32)[0], 16.0f / 3);
+
+  // x_i = 0.1 i (-1)^i, amax 3.1: 2/3 (byte 128). The error in exact arithmetic
+  // is 0.98222..., with ties decided either way.
+  for (int i = 0; i < 32; ++i)
+    weights[size_t(i)] = 0.1f * static_cast<float>(i % 2 ? -i : i);
+  QuantizedWeight ramp = quantizeRTN(options, weights, 1, 32);
+  EXPECT_EQ(ramp.scales, std::vector<uint8_t>{128});
+  EXPECT_NEAR(squaredError(weights, dequantize(options.format, ramp, 1, 32)),
+              0.9822222222, 1e-5);
+}
+
 TEST(RTN, RelativeErrorOfGaussianWeights) {
   // E[sum (x - q)^2] / E[sum x^2] for N(0, 1), from 2^21 samples in double;
   // 2^18 samples here, and every rule's error has a relative spread of a
