@@ -1,4 +1,4 @@
-//===- BlockFormat.h - Microscaled blocks: formats and quantizer -*- C++ -*-===//
+//===- BlockFormat.h - Microscaled block formats, quantizer -----*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -22,7 +22,7 @@
 //     amax == 0 gives the byte of 1.0; a byte that rounds to zero with
 //     amax > 0 becomes 0x01, the smallest scale
 //   E8M0: byte from `ScaleRule`, scale = decodeScale(byte); amax == 0 gives 0
-//   code_i  = encodeElement(x_i / scale)       (IEEE division, not a reciprocal)
+//   code_i  = encodeElement(x_i / scale)         (IEEE division, no reciprocal)
 //
 // The rules that compare squared errors sum (x_i - decoded_i)^2 in double, row
 // by row from left to right, with decoded_i as dequantizeBlocks computes it
@@ -138,10 +138,9 @@ float tensorScaleFor(const BlockFormat &format, float amax, ScaleRule rule);
 float absMax(const float *data, size_t count);
 
 /// Quantizes a row-major rows x cols matrix. Formats without a tensor scale
-/// ignore `tensorScale`; the others need it positive and finite.
-/// `rows` must be a multiple of
-/// blockRows and `cols` of blockCols (asserted; callers verify). `codes` gets
-/// rows * cols bytes, one code each; `scales` (rows / blockRows) x
+/// ignore `tensorScale`; the others need it positive and finite. `rows` must be
+/// a multiple of blockRows and `cols` of blockCols (asserted; callers verify).
+/// `codes` gets rows * cols bytes, one code each; `scales` (rows / blockRows) x
 /// (cols / blockCols) bytes, row-major.
 void quantizeBlocks(const BlockFormat &format, const QuantizeOptions &options,
                     const float *data, size_t rows, size_t cols,

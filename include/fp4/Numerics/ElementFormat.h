@@ -8,22 +8,22 @@
 // The narrow element formats of the OCP MX specification v1.0 and the one
 // rounding rule that every layer of the project uses for them.
 //
-//   format  bits s/e/m  bias  emax  max finite  min subnormal  NaN          Inf
-//   E2M1    1/2/1       1     2     6           0.5            none         none
-//   E2M3    1/2/3       1     2     7.5         0.125          none         none
-//   E3M2    1/3/2       3     4     28          0.0625         none         none
-//   E4M3    1/4/3       7     8     448         2^-9           0x7F, 0xFF   none
-//   E5M2    1/5/2       15    15    57344       2^-16          0x7D..0x7F   0x7C
-//   MXINT8  8-bit two's complement with an implied 2^-6; -128 is never produced
+//   format  bits s/e/m  bias  emax  max    min subnormal  NaN         Inf
+//   E2M1    1/2/1       1     2     6      0.5            none        none
+//   E2M3    1/2/3       1     2     7.5    0.125          none        none
+//   E3M2    1/3/2       3     4     28     0.0625         none        none
+//   E4M3    1/4/3       7     8     448    2^-9           0x7F, 0xFF  none
+//   E5M2    1/5/2       15    15    57344  2^-16          0x7D..0x7F  0x7C
+//   MXINT8  8-bit two's complement times 2^-6; -128 is never produced
 //
 // A code is right-aligned in a byte: sign, exponent, mantissa from the top of
 // the format's width (E2M1 uses bits 3..0).
 //
 // Conversion from float32 saturates, as PTX `cvt.rn.satfinite` does: finite
 // values beyond the largest finite one and infinities become that value with
-// their sign. NaN becomes the canonical NaN (0x7F for E4M3 and E5M2) and, where the
-// format has none, the largest positive value (PTX ISA 9.0, "cvt"); MXINT8 NaN
-// becomes 0.
+// their sign. NaN becomes the canonical NaN (0x7F for E4M3 and E5M2) and, where
+// the format has none, the largest positive value (PTX ISA 9.0, "cvt"); MXINT8
+// NaN becomes 0.
 //
 //===----------------------------------------------------------------------===//
 

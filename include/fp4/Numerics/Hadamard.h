@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// x -> x * R with R = blockdiag(D H, ..., D H), H = the Sylvester (natural order)
-// Hadamard matrix of order `block` over sqrt(block), D = diag(signs). H is
-// symmetric and orthonormal; without signs the transform is its own inverse.
+// x -> x * R with R = blockdiag(D H, ..., D H), H = the Sylvester (natural
+// order) Hadamard matrix of order `block` over sqrt(block), D = diag(signs). H
+// is symmetric and orthonormal; without signs the transform is its own inverse.
 //
 // The result is computed by the fast transform in float32: log2(block) rounds
 // of butterflies with stride 1, 2, 4, ... and one multiplication by
