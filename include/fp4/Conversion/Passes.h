@@ -13,11 +13,21 @@
 #ifndef FP4_CONVERSION_PASSES_H
 #define FP4_CONVERSION_PASSES_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
-namespace mlir {
-class ModuleOp;
-}
+namespace mlir::arith {
+class ArithDialect;
+} // namespace mlir::arith
+namespace mlir::linalg {
+class LinalgDialect;
+} // namespace mlir::linalg
+namespace mlir::math {
+class MathDialect;
+} // namespace mlir::math
+namespace mlir::tensor {
+class TensorDialect;
+} // namespace mlir::tensor
 
 namespace fp4 {
 
