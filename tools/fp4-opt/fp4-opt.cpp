@@ -12,11 +12,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/InitAllDialects.h"
+#include "fp4/InitAllPasses.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 int main(int argc, char **argv) {
   mlir::registerAllPasses();
+  fp4::registerAllPasses();
   mlir::DialectRegistry registry;
   fp4::registerAllDialects(registry);
   return mlir::asMainReturnCode(

@@ -1,0 +1,42 @@
+//===- Passes.h - Conversions into and out of fp4 ---------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Constructors and registration of the conversion passes. What each does is
+// documented in Passes.td.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_CONVERSION_PASSES_H
+#define FP4_CONVERSION_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::arith {
+class ArithDialect;
+} // namespace mlir::arith
+namespace mlir::linalg {
+class LinalgDialect;
+} // namespace mlir::linalg
+namespace mlir::math {
+class MathDialect;
+} // namespace mlir::math
+namespace mlir::tensor {
+class TensorDialect;
+} // namespace mlir::tensor
+
+namespace fp4 {
+
+#define GEN_PASS_DECL
+#include "fp4/Conversion/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "fp4/Conversion/Passes.h.inc"
+
+} // namespace fp4
+
+#endif // FP4_CONVERSION_PASSES_H
