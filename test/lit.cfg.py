@@ -7,7 +7,7 @@ import lit.formats
 
 config.name = "FP4"
 config.test_format = lit.formats.ShTest(not lit_config.isWindows)
-config.suffixes = [".mlir", ".test"]
+config.suffixes = [".c", ".mlir", ".test"]
 config.excludes = ["Unit", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.fp4_binary_dir, "test")
@@ -27,6 +27,15 @@ config.substitutions.append(
     ("%fp4_plugin", os.path.join(config.fp4_binary_dir, "lib", "FP4Plugin.so"))
 )
 config.substitutions.append(("%fp4_source_dir", config.fp4_source_dir))
+# Compiles and links a strict C11 client of libFP4.so.
+config.substitutions.append(
+    (
+        "%cc_capi",
+        f"{config.c_compiler} -std=c11 -Wall -Wextra -Wpedantic -Werror "
+        f"-I{config.fp4_source_dir}/include -isystem {config.llvm_include_dir} "
+        f"-L{config.fp4_binary_dir}/lib -lFP4 -Wl,-rpath,{config.fp4_binary_dir}/lib",
+    )
+)
 config.substitutions.append(("%python", config.python_executable))
 
 ptxas = shutil.which("ptxas", path=config.environment["PATH"] + ":/usr/local/cuda/bin")

@@ -59,3 +59,22 @@ function(add_fp4_mlir_tool name)
   target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
   fp4_use_precompiled_headers(${name})
 endfunction()
+
+# add_fp4_mlir_shared_library(NAME SHARED|MODULE sources... LINK libs...
+#                             EXPORTS version-script)
+# A library that other programs load. It contains our layers and names the MLIR
+# dylib as needed; only the symbols of the version script are visible.
+function(add_fp4_mlir_shared_library name kind)
+  cmake_parse_arguments(ARG "" "EXPORTS" "LINK" ${ARGN})
+  add_library(${name} ${kind} ${ARG_UNPARSED_ARGUMENTS})
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_EXPORTS})
+  target_link_libraries(${name}
+    PRIVATE $<BUILD_INTERFACE:FP4CompileOptions> FP4MLIRDylib ${ARG_LINK})
+  target_compile_options(${name} PRIVATE -fno-exceptions)
+  target_link_options(${name} PRIVATE
+    LINKER:--version-script=${exports} LINKER:--no-undefined)
+  set_target_properties(${name} PROPERTIES LINK_DEPENDS ${exports})
+  fp4_use_precompiled_headers(${name})
+  install(TARGETS ${name} EXPORT FP4Targets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endfunction()

@@ -1,11 +1,12 @@
-//===- Passes.h - Conversion passes -----------------------------*- C++ -*-===//
+//===- Passes.h - Conversions into and out of fp4 ---------------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// Declares the conversions into and out of the fp4 dialect (Passes.td).
+// Constructors and registration of the conversion passes. What each does is
+// documented in Passes.td.
 //
 //===----------------------------------------------------------------------===//
 

@@ -1,4 +1,4 @@
-//===- Passes.td - Conversion passes ------------------------*- tablegen -*-===//
+//===- Passes.td - Conversions into and out of fp4 ----------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,6 +9,60 @@
 #define FP4_CONVERSION_PASSES_TD
 
 include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// LinalgToFP4
+//===----------------------------------------------------------------------===//
+
+def ConvertLinalgToFP4 : Pass<"convert-linalg-to-fp4", "::mlir::ModuleOp"> {
+  let summary = "Turn linear layers over constant weights into fp4.matmul";
+  let description = [{
+    Recognizes contractions whose right operand is a constant or an
+    `fp4.parameter` (a linear layer, however it is spelled) and rewrites them to
+    `fp4.matmul`, which has the weight as `[N, K]`.
+
+    (* example filepath=test/Conversion/LinalgToFP4/convert-linalg-to-fp4.mlir *)
+
+    Recognized are `linalg.matmul` and `linalg.batch_matmul` with any indexing
+    maps, `linalg.vecmat`, and `linalg.generic` contractions, with one reduction
+    dimension that is the last one of the left operand. Leading dimensions
+    collapse into M and are expanded again in the result. Weights are seen
+    through `linalg.transpose`, `linalg.broadcast`, casts to a wider float
+    (`arith.extf` or as `linalg.generic`), `tensor.cast`, and
+    `tensor.collapse_shape` / `tensor.expand_shape` that only drop or add unit
+    dimensions. Their element type is f32, bf16 or f16.
+
+    A constant stored as `[K, N]` is transposed here; a parameter gets a
+    `linalg.transpose`, which `--fp4-load-parameters` carries out. An
+    accumulator of zeros disappears. One that broadcasts a vector along N, or a
+    `linalg.add`, `arith.addf` or `linalg.generic` addition of such a vector
+    behind the matmul, becomes `bias`. Any other accumulator is added
+    afterwards.
+
+    Every matmul gets the attribute `fp4.layer`: the name of the parameter, or
+    the resource key of the constant, without a final `.weight`; otherwise
+    `linear<i>` for the i-th rewritten operation of the module.
+
+    Requires: float operands. Guarantees: products and sums of f32, bf16 and f16
+    are at least as precise as before. Does not touch contractions of two
+    non-constant values.
+  }];
+  let options = [
+    Option<"requireConstant", "require-constant", "bool", /*default=*/"false",
+           "Fail on a contraction of floats whose right operand is not a "
+           "constant or parameter">
+  ];
+  let statistics = [
+    Statistic<"numConverted", "num-converted", "Linear layers converted">,
+    Statistic<"numTransposed", "num-transposed",
+              "Weights transposed at compile time">,
+    Statistic<"numBiases", "num-biases", "Biases folded into a matmul">
+  ];
+  let dependentDialects = [
+    "::fp4::FP4Dialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
 
 //===----------------------------------------------------------------------===//
 // FP4ToLinalg

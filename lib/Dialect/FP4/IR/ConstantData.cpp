@@ -15,6 +15,7 @@
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
 #include "fp4/Numerics/Half.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include <algorithm>
 #include <cstring>
 
 using namespace mlir;
@@ -57,21 +58,30 @@ static bool isSupportedFloat(Type type) {
   return type.isF32() || type.isBF16() || type.isF16();
 }
 
-std::optional<std::vector<float>> readFloats(ElementsAttr attr) {
+bool readFloatRange(ElementsAttr attr, int64_t first, int64_t count,
+                    float *out) {
   Type type = attr.getElementType();
   if (!isSupportedFloat(type))
-    return std::nullopt;
-  int64_t count = attr.getNumElements();
+    return false;
   auto dense = dyn_cast<DenseElementsAttr>(attr);
-  if (dense && dense.isSplat() && count > 0)
-    return std::vector<float>(count, widen(type, dense.getRawData().data()));
+  if (dense && dense.isSplat()) {
+    std::fill_n(out, count, widen(type, dense.getRawData().data()));
+    return true;
+  }
   std::optional<ArrayRef<char>> raw = getRawBytes(attr);
   if (!raw)
-    return std::nullopt;
-  std::vector<float> values(count);
+    return false;
   int64_t width = getByteWidth(type);
+  const char *bytes = raw->data() + first * width;
   for (int64_t i = 0; i < count; ++i)
-    values[i] = widen(type, raw->data() + i * width);
+    out[i] = widen(type, bytes + i * width);
+  return true;
+}
+
+std::optional<std::vector<float>> readFloats(ElementsAttr attr) {
+  std::vector<float> values(attr.getNumElements());
+  if (!readFloatRange(attr, 0, values.size(), values.data()))
+    return std::nullopt;
   return values;
 }
 
@@ -121,6 +131,74 @@ ElementsAttr makeByteConstant(RankedTensorType type, ArrayRef<uint8_t> bytes,
       type,
       ArrayRef(reinterpret_cast<const char *>(bytes.data()), bytes.size()),
       name);
+}
+
+//===----------------------------------------------------------------------===//
+// Building and rearranging
+//===----------------------------------------------------------------------===//
+
+ConstantBuffer::ConstantBuffer(RankedTensorType type)
+    : type(type),
+      blob(HeapAsmResourceBlob::allocate(
+          type.getNumElements() * getByteWidth(type.getElementType()), 64)) {}
+
+ElementsAttr ConstantBuffer::finish(StringRef name) {
+  if (static_cast<int64_t>(blob.getData().size()) <= kInlineConstantBytes)
+    return DenseElementsAttr::getFromRawBuffer(type, blob.getData());
+  return DenseResourceElementsAttr::get(type, name, std::move(blob));
+}
+
+/// Transposes rows x cols elements of type T in square tiles, so that neither
+/// side walks memory with a large stride for long.
+template <typename T>
+static void transposeTiled(const char *from, char *to, int64_t rows,
+                           int64_t cols) {
+  constexpr int64_t tile = 64;
+  const T *source = reinterpret_cast<const T *>(from);
+  T *target = reinterpret_cast<T *>(to);
+  for (int64_t r0 = 0; r0 < rows; r0 += tile)
+    for (int64_t c0 = 0; c0 < cols; c0 += tile)
+      for (int64_t c = c0; c < std::min(c0 + tile, cols); ++c)
+        for (int64_t r = r0; r < std::min(r0 + tile, rows); ++r)
+          std::memcpy(target + c * rows + r, source + r * cols + c, sizeof(T));
+}
+
+ElementsAttr transposeConstant(ElementsAttr attr) {
+  auto type = cast<RankedTensorType>(attr.getShapedType());
+  int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
+  auto transposed = RankedTensorType::get({cols, rows}, type.getElementType());
+  if (auto dense = dyn_cast<DenseElementsAttr>(attr); dense && dense.isSplat())
+    return dense.resizeSplat(transposed);
+  std::optional<ArrayRef<char>> raw = getRawBytes(attr);
+  if (!raw)
+    return {};
+  ConstantBuffer buffer(transposed);
+  switch (getByteWidth(type.getElementType())) {
+  case 1:
+    transposeTiled<uint8_t>(raw->data(), buffer.data(), rows, cols);
+    break;
+  case 2:
+    transposeTiled<uint16_t>(raw->data(), buffer.data(), rows, cols);
+    break;
+  case 4:
+    transposeTiled<uint32_t>(raw->data(), buffer.data(), rows, cols);
+    break;
+  default:
+    return {};
+  }
+  return buffer.finish(getResourceKey(attr));
+}
+
+ElementsAttr reshapeConstant(ElementsAttr attr, RankedTensorType type) {
+  if (auto dense = dyn_cast<DenseElementsAttr>(attr))
+    return dense.reshape(type);
+  return DenseResourceElementsAttr::get(
+      type, cast<DenseResourceElementsAttr>(attr).getRawHandle());
+}
+
+StringRef getResourceKey(ElementsAttr attr) {
+  auto resource = dyn_cast<DenseResourceElementsAttr>(attr);
+  return resource ? resource.getRawHandle().getKey() : StringRef();
 }
 
 } // namespace fp4

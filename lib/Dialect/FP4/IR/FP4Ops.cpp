@@ -279,6 +279,11 @@ static ArrayRef<int64_t> getOperandShape(Type type) {
   return cast<RankedTensorType>(type).getShape();
 }
 
+int64_t MatmulOp::getReductionSize() {
+  int64_t k = getOperandShape(getLhs().getType())[1];
+  return ShapedType::isDynamic(k) ? getOperandShape(getRhs().getType())[1] : k;
+}
+
 LogicalResult MatmulOp::verify() {
   ArrayRef<int64_t> lhs = getOperandShape(getLhs().getType());
   ArrayRef<int64_t> rhs = getOperandShape(getRhs().getType());

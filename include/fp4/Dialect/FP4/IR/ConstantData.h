@@ -14,6 +14,7 @@
 #ifndef FP4_DIALECT_FP4_IR_CONSTANTDATA_H
 #define FP4_DIALECT_FP4_IR_CONSTANTDATA_H
 
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <cstdint>
@@ -34,6 +35,11 @@ std::optional<llvm::ArrayRef<char>> getRawBytes(mlir::ElementsAttr attr);
 /// Nothing for other element types or unreadable resources.
 std::optional<std::vector<float>> readFloats(mlir::ElementsAttr attr);
 
+/// Writes values [first, first + count) of such a constant to `out`, so that a
+/// large one can be read row by row. False where readFloats gives nothing.
+bool readFloatRange(mlir::ElementsAttr attr, int64_t first, int64_t count,
+                    float *out);
+
 /// The bytes of an i8 constant (or of a 4- to 8-bit float constant, one byte
 /// per element). Nothing for other types or unreadable resources.
 std::optional<std::vector<uint8_t>> readBytes(mlir::ElementsAttr attr);
@@ -49,6 +55,34 @@ mlir::ElementsAttr makeFloatConstant(mlir::RankedTensorType type,
 mlir::ElementsAttr makeByteConstant(mlir::RankedTensorType type,
                                     llvm::ArrayRef<uint8_t> bytes,
                                     llvm::StringRef name);
+
+/// The transposed matrix of a rank-2 constant with elements of whole bytes;
+/// null for an unreadable resource.
+mlir::ElementsAttr transposeConstant(mlir::ElementsAttr attr);
+
+/// The same bytes under another static type of as many elements.
+mlir::ElementsAttr reshapeConstant(mlir::ElementsAttr attr,
+                                   mlir::RankedTensorType type);
+
+/// The name of a resource constant's blob; empty for other constants.
+llvm::StringRef getResourceKey(mlir::ElementsAttr attr);
+
+/// The storage of a constant under construction. Large constants are filled in
+/// place and never copied.
+class ConstantBuffer {
+public:
+  /// `type` is static, with elements of whole bytes.
+  explicit ConstantBuffer(mlir::RankedTensorType type);
+  char *data() { return blob.getMutableData().data(); }
+  float *floats() { return reinterpret_cast<float *>(data()); }
+  uint8_t *bytes() { return reinterpret_cast<uint8_t *>(data()); }
+  /// Hands the bytes over; `name` becomes the key of a large constant.
+  mlir::ElementsAttr finish(llvm::StringRef name);
+
+private:
+  mlir::RankedTensorType type;
+  mlir::AsmResourceBlob blob;
+};
 
 } // namespace fp4
 

@@ -101,6 +101,10 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
     $lhs `,` $rhs (`bias` `(` $bias^ `:` type($bias) `)`)? attr-dict
     `:` type($lhs) `,` type($rhs) `->` type($result)
   }];
+  let extraClassDeclaration = [{
+    /// K, or kDynamic if neither operand says it.
+    int64_t getReductionSize();
+  }];
   let hasVerifier = 1;
 }
 

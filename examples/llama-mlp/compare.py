@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Quantizes the MLP block with every algorithm and prints what it costs.
+
+For each format and algorithm: compiles mlp.mlir, runs the result on the CPU path
+on the held-out activations, and compares with the float32 run of the same block,
+
+    error = ||y - y_float||^2 / ||y_float||^2.
+
+"weights" quantizes the weights only; "weights + activations" is what the FP4
+tensor cores compute. Then compiles the MR-GPTQ module for sm_120a and counts
+the instructions of its PTX.
+
+Usage: compare.py --tools BIN_DIR [--out DIR]. Needs numpy and rich.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+HERE = pathlib.Path(__file__).resolve().parent
+HELD_OUT = f"x={HERE}/activations.safetensors:held_out"
+CALIBRATION = f"x={HERE}/activations.safetensors:calibration"
+# Row of the table -> options of fp4-compile.
+ALGORITHMS = {
+    "rtn": ["--algorithm=rtn", "--rotate=none"],
+    "rtn + hadamard": ["--algorithm=rtn", "--rotate=auto"],
+    "gptq": ["--algorithm=gptq", "--rotate=none"],
+    "mr-gptq": ["--algorithm=mr-gptq", "--rotate=auto"],
+    "mr-gptq-plus": ["--algorithm=mr-gptq-plus", "--rotate=auto"],
+}
+FORMATS = {"nvfp4": 4.5, "mxfp4": 4.25}
+
+
+class Tools:
+    """Runs the command-line tools; a failure ends the program with their message."""
+
+    def __init__(self, directory, out):
+        self.directory, self.out = directory, out
+
+    def run(self, tool, *arguments):
+        command = [str(self.directory / tool), *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            sys.exit(f"{' '.join(command)}\n{result.stderr.strip()}")
+        return result.stdout
+
+    def compile(self, name, *options):
+        """Compiles the block up to the quantized module; returns its path."""
+        module = self.out / f"{name}.mlir"
+        module.write_text(
+            self.run("fp4-compile", HERE / "mlp.mlir",
+                     f"--weights={HERE}/weights.safetensors", *options)
+        )
+        return module
+
+    def evaluate(self, module):
+        result = self.out / "y.npy"
+        self.run("fp4-run", module, "--device=host", "--input", HELD_OUT, "--output", result)
+        return np.load(result).astype(np.float64)
+
+
+def relative_error(result, reference):
+    return float(np.sum((result - reference) ** 2) / np.sum(reference**2))
+
+
+def measure(tools, progress):
+    """{(format, algorithm): (error of weights only, error of W4A4)}"""
+    task = progress.add_task("float32 reference", total=2 + 2 * len(FORMATS) * len(ALGORITHMS))
+    plain = tools.compile("float", "--compile-to=input")
+    reference = tools.evaluate(plain)
+    progress.update(task, advance=1, description="calibration")
+    hessians = tools.out / "hessians.safetensors"
+    tools.run("fp4-run", plain, "--device=host", "--input", CALIBRATION,
+              f"--hessians-out={hessians}")
+    progress.advance(task)
+    errors = {}
+    for fmt in FORMATS:
+        for name, options in ALGORITHMS.items():
+            pair = []
+            for activations in ("none", fmt):
+                progress.update(task, description=f"{fmt} {name}")
+                module = tools.compile(
+                    f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
+                    f"--format={fmt}", f"--activations={activations}",
+                    f"--hessians={hessians}", *options)
+                pair.append(relative_error(tools.evaluate(module), reference))
+                progress.advance(task)
+            errors[fmt, name] = tuple(pair)
+    return errors
+
+
+def print_errors(console, errors):
+    table = Table(title="Relative output error on 512 held-out tokens (float32: 0)")
+    for column in ("format", "algorithm", "weights", "weights + activations", "bits per weight"):
+        table.add_column(column, justify="left" if column in ("format", "algorithm") else "right")
+    for (fmt, name), (weights, both) in errors.items():
+        table.add_row(fmt, name, f"{weights:.5f}", f"{both:.5f}", f"{FORMATS[fmt]:.2f}")
+    console.print(table)
+
+
+def compile_kernels(tools, console):
+    """Compiles to an artifact per format and prints its kernels."""
+    table = Table(title="PTX for sm_120a (assembled, not timed: no Blackwell GPU here)")
+    for column in ("format", "file", "kernel", "instructions", "mma.sync block_scale"):
+        table.add_column(column, justify="left" if column in ("format", "file", "kernel") else "right")
+    for fmt in FORMATS:
+        artifact = tools.out / f"mlp-{fmt}.fp4"
+        shutil.rmtree(artifact, ignore_errors=True)
+        tools.run("fp4-compile", HERE / "mlp.mlir", f"--weights={HERE}/weights.safetensors",
+                  f"--format={fmt}", "--algorithm=mr-gptq",
+                  f"--hessians={tools.out}/hessians.safetensors", "--target=sm_120a",
+                  "-o", artifact)
+        manifest = json.loads((artifact / "manifest.json").read_text())
+        for kernel in manifest["kernels"]:
+            counts = kernel["instructions"]
+            mma = sum(n for op, n in counts.items() if op.startswith("mma.sync") and "block_scale" in op)
+            table.add_row(fmt, str(artifact / kernel["ptx"]), kernel["name"],
+                          str(sum(counts.values())), str(mma))
+    console.print(table)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tools", type=pathlib.Path, required=True, help="folder of fp4-compile")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/quickstart"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    tools = Tools(args.tools.resolve(), args.out)
+    console = Console(width=max(Console().width, 110))
+    with Progress(console=Console(stderr=True)) as progress:
+        errors = measure(tools, progress)
+    print_errors(console, errors)
+    compile_kernels(tools, console)
+
+
+if __name__ == "__main__":
+    main()

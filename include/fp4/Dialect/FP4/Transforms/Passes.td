@@ -1,0 +1,126 @@
+//===- Passes.td - Passes over the fp4 dialect --------------*- tablegen -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_DIALECT_FP4_TRANSFORMS_PASSES_TD
+#define FP4_DIALECT_FP4_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+def LoadParameters : Pass<"fp4-load-parameters", "::mlir::ModuleOp"> {
+  let summary = "Replace fp4.parameter by the tensors of a safetensors file";
+  let description = [{
+    Every `fp4.parameter` becomes an `arith.constant` whose `dense_resource`
+    blob is the mapped file: nothing is copied, and pages are read when a later
+    pass touches them. The resource key is the tensor's name. A
+    `linalg.transpose` of a parameter is carried out here, which copies.
+
+    (* example filepath=test/Dialect/FP4/Transforms/load-parameters.mlir *)
+
+    Requires: `path`, a .safetensors file, an `.index.json` or a folder that has
+    either. Every parameter is there with its shape and element type; a tensor
+    that is not aligned for its type is copied. Guarantees: either all
+    parameters are replaced or none. Does not convert element types.
+  }];
+  let options = [
+    Option<"path", "path", "std::string", /*default=*/"",
+           "Weight file, index or folder">
+  ];
+  let statistics = [
+    Statistic<"numLoaded", "num-loaded", "Parameters replaced">,
+    Statistic<"numTransposed", "num-transposed", "Parameters transposed">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Rotations
+//===----------------------------------------------------------------------===//
+
+def InsertRotations : Pass<"fp4-insert-rotations"> {
+  let summary = "Rotate both operands of every linear layer";
+  let description = [{
+    Replaces `matmul(x, w)` over a constant weight by
+    `matmul(hadamard(x), hadamard(w))`, which is the same product since
+    (x H)(w H)^T = x w^T, but whose operands have no outliers. The weight side is
+    computed in float32.
+
+    (* example filepath=test/Dialect/FP4/Transforms/insert-rotations.mlir *)
+
+    Requires: a power of two `block` in 2..1024. Guarantees: one rotation per
+    distinct activation, shared by the layers that read it; layers that are
+    rotated already stay as they are. Does not touch layers with a quantized
+    operand, a weight that is not a constant or parameter, or K not a multiple
+    of `block` (a remark says so).
+  }];
+  let options = [
+    Option<"block", "block", "int64_t", /*default=*/"32",
+           "Values per rotation: a power of two, usually 16 to 128">
+  ];
+  let statistics = [
+    Statistic<"numRotated", "num-rotated", "Layers rotated">,
+    Statistic<"numSkipped", "num-skipped", "Layers that the block does not divide">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
+}
+
+def FormRotateQuantize : Pass<"fp4-form-rotate-quantize"> {
+  let summary = "Join a rotation with the quantization behind it";
+  let description = [{
+    Replaces `quantize(hadamard(x))` by `rotate_quantize(x)`, the form in which
+    rotated values stay in registers. A rotation of bf16 or f16 values is then
+    no longer rounded to that type.
+
+    (* example filepath=test/Dialect/FP4/Transforms/form-rotate-quantize.mlir *)
+
+    Requires: all users of the rotation are quantizations that round to nearest;
+    otherwise it would be computed twice, and is left alone. Does not touch the
+    inverse of a rotation with signs.
+  }];
+  let statistics = [
+    Statistic<"numFormed", "num-formed", "Operations formed">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Quantization
+//===----------------------------------------------------------------------===//
+
+def QuantizeActivations : Pass<"fp4-quantize-activations"> {
+  let summary = "Quantize the activations of linear layers";
+  let description = [{
+    Puts an `fp4.quantize` in front of the left operand of every `fp4.matmul`
+    whose right operand is a constant, quantized or not. A tensor scale is
+    computed from the values at run time.
+
+    (* example filepath=test/Dialect/FP4/Transforms/quantize-activations.mlir *)
+
+    Requires: K is a multiple of the format's block, and static. Guarantees: one
+    quantization per distinct activation. Does not touch products of two
+    activations, or layers that `layers` does not match.
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"nvfp4\"",
+           "Block format: nvfp4, mxfp4, mxfp6e2m3, mxfp6e3m2, mxfp8e4m3, "
+           "mxfp8e5m2, mxint8">,
+    Option<"scaleRule", "scale-rule", "std::string", /*default=*/"",
+           "floor, rceil, even, absmax, four_over_six or search; empty: the "
+           "format's default">,
+    Option<"layers", "layers", "std::string", /*default=*/"",
+           "Regular expression that the whole layer name matches; empty: all">
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "num-quantized", "Layers with a quantized input">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect"];
+}
+
+#endif // FP4_DIALECT_FP4_TRANSFORMS_PASSES_TD

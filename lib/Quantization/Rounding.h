@@ -1,0 +1,69 @@
+//===- Rounding.h - Vectorizable element rounding ------------- -*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The values of numerics::encodeElement without the codes: rounding to nearest,
+// ties to even, saturating, written without branches so that the compiler turns
+// a loop over rows into vector code. Adding and subtracting 1.5 * 2^23 quanta
+// makes the float32 adder round to a multiple of the quantum.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_QUANTIZATION_ROUNDING_H
+#define FP4_LIB_QUANTIZATION_ROUNDING_H
+
+#include "fp4/Numerics/ElementFormat.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace fp4::quantization {
+
+class ElementRounder {
+public:
+  explicit ElementRounder(numerics::ElementFormat format)
+      : maxFinite(numerics::elementMaxFinite(format)) {
+    // MXINT8 is a float format with one binade and six fraction bits.
+    uint32_t mantissaBits = format == numerics::ElementFormat::MXINT8
+                                ? 6
+                                : numerics::elementMantissaBits(format);
+    // Code 1 is the smallest positive value: one quantum.
+    minBinade = toBits(numerics::decodeElement(format, 1)) +
+                (mantissaBits << kFractionBits);
+    binadeToMagic = (kFractionBits - mantissaBits) << kFractionBits;
+  }
+
+  /// The element value nearest to `value`, which must not be NaN.
+  float operator()(float value) const {
+    float magnitude = std::min(std::fabs(value), maxFinite);
+    uint32_t binade = std::max(toBits(magnitude) & kExponentMask, minBinade);
+    float magic = 1.5f * fromBits(binade + binadeToMagic);
+    return std::copysign((magnitude + magic) - magic, value);
+  }
+
+private:
+  static constexpr uint32_t kFractionBits = 23;
+  static constexpr uint32_t kExponentMask = 0x7F800000;
+
+  static uint32_t toBits(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    return bits;
+  }
+  static float fromBits(uint32_t bits) {
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  }
+
+  float maxFinite;
+  uint32_t minBinade;
+  uint32_t binadeToMagic;
+};
+
+} // namespace fp4::quantization
+
+#endif // FP4_LIB_QUANTIZATION_ROUNDING_H
