@@ -13,6 +13,7 @@
 #include "Devices.h"
 #include "fp4/InitAllDialects.h"
 #include "fp4/Runtime/Arrays/ArrayFile.h"
+#include "fp4/Runtime/Host/Calibration.h"
 #include "fp4/Runtime/Host/HostProgram.h"
 #include "fp4/Runtime/Host/ModuleFile.h"
 #include "llvm/Support/Format.h"
@@ -30,39 +31,37 @@ static double millisecondsSince(std::chrono::steady_clock::time_point start) {
   return elapsed.count();
 }
 
-/// Reads the inputs and puts the named ones in the place of their argument.
+/// Reads the inputs and puts the named ones in the place of their argument,
+/// the others in the places that are left, in order.
 static Expected<std::vector<NDArray>>
-readInputs(const RunRequest &request, const HostSignature &entry,
+readInputs(const std::vector<std::string> &texts,
            const std::vector<std::string> &argumentNames) {
-  size_t count = entry.arguments.size();
-  if (request.inputs.size() != count)
-    return Status::error("expected " + std::to_string(count) + " inputs for '" +
-                         entry.name + "', got " +
-                         std::to_string(request.inputs.size()));
-  std::vector<std::optional<NDArray>> places(count);
-  size_t next = 0;
-  for (const std::string &text : request.inputs) {
+  std::vector<std::optional<NDArray>> places(texts.size());
+  std::vector<NDArray> unnamed;
+  for (const std::string &text : texts) {
     ArrayFile file = ArrayFile::parse(text);
-    size_t place = next;
-    if (!file.name.empty()) {
-      Expected<size_t> found = findArgument(argumentNames, file.name);
-      if (!found.ok())
-        return found.status();
-      place = *found;
-    }
-    if (place >= count || places[place])
-      return Status::error("two inputs for argument " + std::to_string(place) +
-                           " of '" + entry.name + "'");
     Expected<NDArray> array = readArray(file);
     if (!array.ok())
       return array.status();
-    places[place] = *array;
-    while (next < count && places[next])
-      ++next;
+    if (file.name.empty()) {
+      unnamed.push_back(*array);
+      continue;
+    }
+    Expected<size_t> place = findArgument(argumentNames, file.name);
+    if (!place.ok())
+      return place.status();
+    if (*place >= places.size())
+      return Status::error("input '" + file.name + "' is argument " +
+                           std::to_string(*place) + ", but only " +
+                           std::to_string(places.size()) + " inputs are given");
+    if (places[*place])
+      return Status::error("two inputs for argument '" + file.name + "'");
+    places[*place] = *array;
   }
   std::vector<NDArray> arrays;
-  for (std::optional<NDArray> &array : places)
-    arrays.push_back(std::move(*array));
+  auto next = unnamed.begin();
+  for (std::optional<NDArray> &place : places)
+    arrays.push_back(place ? *place : *next++);
   return arrays;
 }
 
@@ -119,30 +118,29 @@ static void printResults(const std::vector<NDArray> &results) {
                  << " " << shapeString(results[i].shape()) << "\n";
 }
 
-Status runOnHost(const RunRequest &request) {
-  DialectRegistry registry;
-  fp4::registerAllDialects(registry);
-  MLIRContext context(registry);
-  Expected<ModuleFile> file = ModuleFile::parse(request.program, context);
-  if (!file.ok())
-    return file.status();
-
+/// Runs the program and collects the statistics of its linear layers.
+static Status writeHessians(const RunRequest &request, ModuleOp module,
+                            const std::string &entry,
+                            const std::vector<NDArray> &inputs) {
+  Expected<TensorMap> hessians = collectHessians(module, entry, inputs);
+  if (!hessians.ok())
+    return hessians.status();
+  for (const auto &[layer, hessian] : *hessians)
+    llvm::outs() << "hessian " << layer << ": " << shapeString(hessian.shape())
+                 << "\n";
+  return writeSafetensors(request.hessiansOut, *hessians);
+}
+/// Compiles the module, runs `entry`, and writes and compares its results.
+static Status runEntry(const RunRequest &request, ModuleOp module,
+                       const std::string &entry,
+                       const std::vector<NDArray> &inputs) {
   auto start = std::chrono::steady_clock::now();
-  Expected<HostProgram> program = HostProgram::compile(file->getModule());
+  Expected<HostProgram> program = HostProgram::compile(module, entry);
   if (!program.ok())
     return program.status();
   double compileTime = millisecondsSince(start);
-
-  Expected<const HostSignature *> entry = program->findEntry(request.entry);
-  if (!entry.ok())
-    return entry.status();
-  Expected<std::vector<NDArray>> inputs =
-      readInputs(request, **entry, file->getArgumentNames((*entry)->name));
-  if (!inputs.ok())
-    return inputs.status();
-
   start = std::chrono::steady_clock::now();
-  Expected<std::vector<NDArray>> results = program->run(**entry, *inputs);
+  Expected<std::vector<NDArray>> results = program->run(entry, inputs);
   if (!results.ok())
     return results.status();
   double runTime = millisecondsSince(start);
@@ -153,6 +151,31 @@ Status runOnHost(const RunRequest &request) {
                  << " ms, run: " << llvm::format("%.2f", runTime) << " ms\n";
   Status status = writeOutputs(request, *results);
   return status.ok() ? checkResults(request, *results) : status;
+}
+
+Status runOnHost(const RunRequest &request) {
+  DialectRegistry registry;
+  fp4::registerAllDialects(registry);
+  MLIRContext context(registry);
+  Expected<ModuleFile> file = ModuleFile::parse(request.program, context);
+  if (!file.ok())
+    return file.status();
+  Expected<std::string> entry = file->findEntry(request.entry);
+  if (!entry.ok())
+    return entry.status();
+  Expected<std::vector<NDArray>> inputs =
+      readInputs(request.inputs, file->getArgumentNames(*entry));
+  if (!inputs.ok())
+    return inputs.status();
+
+  if (!request.hessiansOut.empty()) {
+    OwningOpRef<ModuleOp> copy = file->getModule().clone();
+    Status status = writeHessians(request, *copy, *entry, *inputs);
+    bool isDone = request.outputs.empty() && request.checks.empty();
+    if (!status.ok() || isDone)
+      return status;
+  }
+  return runEntry(request, file->getModule(), *entry, *inputs);
 }
 
 } // namespace fp4

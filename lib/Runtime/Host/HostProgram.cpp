@@ -15,9 +15,9 @@
 #include "fp4/Runtime/Host/HostProgram.h"
 #include "ErrorCollector.h"
 #include "Signature.h"
+#include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
-#include "fp4/Pipelines/LowerToLLVM.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -25,6 +25,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -63,6 +64,17 @@ static LogicalResult runPipeline(ModuleOp module,
   PassManager pm(module.getContext());
   build(pm);
   return pm.run(module);
+}
+
+/// Leaves only `entry` for others to call, if there is such a function; the
+/// rest is then dead or private.
+static void restrictToEntry(ModuleOp module, const std::string &entry) {
+  auto chosen = module.lookupSymbol<func::FuncOp>(entry);
+  if (!chosen || !chosen.isPublic())
+    return;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func != chosen)
+      func.setPrivate();
 }
 
 /// Arguments may be mapped files, so nothing may be computed in place in them.
@@ -158,11 +170,14 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
   return std::move(*engine);
 }
 
-Expected<HostProgram> HostProgram::compile(ModuleOp module) {
+Expected<HostProgram> HostProgram::compile(ModuleOp module,
+                                           const std::string &entry) {
   auto state = std::make_unique<State>();
+  restrictToEntry(module, entry);
   {
     ErrorCollector errors(module.getContext());
     auto convert = [](OpPassManager &pm) {
+      pm.addPass(createSymbolDCEPass());
       pm.addPass(createConvertFP4ToLinalg());
     };
     if (failed(runPipeline(module, convert)))
@@ -189,71 +204,71 @@ Expected<HostProgram> HostProgram::compile(ModuleOp module) {
 // Running
 //===----------------------------------------------------------------------===//
 
-const std::vector<HostSignature> &HostProgram::entries() const {
-  return state->entries;
+const HostSignature *HostProgram::lookup(const std::string &entry) const {
+  for (const HostSignature &signature : state->entries)
+    if (signature.name == entry)
+      return &signature;
+  return nullptr;
 }
 
-Expected<const HostSignature *>
-HostProgram::findEntry(const std::string &name) const {
-  std::string known;
-  for (const HostSignature &entry : state->entries) {
-    if (entry.name == (name.empty() ? "main" : name))
-      return &entry;
-    known += (known.empty() ? "" : ", ") + entry.name;
-  }
-  if (name.empty() && state->entries.size() == 1)
-    return &state->entries.front();
-  if (known.empty())
-    return Status::error("the module has no public function to run");
-  if (name.empty())
-    return Status::error("expected an entry to be named, one of: " + known);
-  return Status::error("no entry called '" + name + "'; there is: " + known);
-}
-
-Expected<std::vector<NDArray>>
-HostProgram::run(const HostSignature &entry,
-                 const std::vector<NDArray> &arguments) const {
-  if (arguments.size() != entry.arguments.size())
-    return Status::error("expected " + std::to_string(entry.arguments.size()) +
-                         " inputs for '" + entry.name + "', got " +
+/// The arguments as compiled code reads them.
+static Expected<std::vector<NDArray>>
+prepareArguments(const HostSignature &signature,
+                 const std::vector<NDArray> &arguments) {
+  if (arguments.size() != signature.arguments.size())
+    return Status::error("expected " +
+                         std::to_string(signature.arguments.size()) +
+                         " inputs for '" + signature.name + "', got " +
                          std::to_string(arguments.size()));
-  std::vector<NDArray> arrays;
-  std::vector<std::vector<int64_t>> descriptors;
+  std::vector<NDArray> prepared;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    Expected<NDArray> array = toArgument(arguments[i], entry.arguments[i],
+    Expected<NDArray> array = toArgument(arguments[i], signature.arguments[i],
                                          "input " + std::to_string(i));
     if (!array.ok())
       return array.status();
-    arrays.push_back(*array);
-    descriptors.push_back(makeDescriptor(array->bytes(), array->shape()));
+    prepared.push_back(*array);
   }
+  return prepared;
+}
 
-  // A packed call takes the address of each argument. Tensors are passed as
-  // pointers to descriptors, and so is the struct of results unless it is one
-  // scalar, which comes last.
-  ResultLayout layout(entry.results);
+Expected<std::vector<NDArray>>
+HostProgram::run(const std::string &entry,
+                 const std::vector<NDArray> &arguments) const {
+  const HostSignature *signature = lookup(entry);
+  if (!signature)
+    return Status::error("the program has no function called '" + entry + "'");
+  Expected<std::vector<NDArray>> arrays =
+      prepareArguments(*signature, arguments);
+  if (!arrays.ok())
+    return arrays.status();
+
+  // A packed call takes the address of each value. Tensors are pointers to
+  // descriptors, and so is the struct of results, which comes first; but a
+  // single scalar result is returned, to the address that comes last.
+  ResultLayout layout(signature->results);
   std::vector<uint8_t> storage(layout.byteSize());
-  bool returnsScalar = entry.results.size() == 1 && entry.results[0].isScalar;
+  void *storagePointer = storage.data();
+  bool returnsScalar =
+      signature->results.size() == 1 && signature->results[0].isScalar;
+  std::vector<std::vector<int64_t>> descriptors;
   std::vector<void *> pointers;
-  if (!entry.results.empty() && !returnsScalar)
-    pointers.push_back(storage.data());
-  for (size_t i = 0; i < arrays.size(); ++i)
-    pointers.push_back(
-        entry.arguments[i].isScalar
-            ? const_cast<uint8_t *>(arrays[i].bytes())
-            : reinterpret_cast<uint8_t *>(descriptors[i].data()));
+  for (const NDArray &array : *arrays)
+    descriptors.push_back(makeDescriptor(array.bytes(), array.shape()));
+  for (std::vector<int64_t> &descriptor : descriptors)
+    pointers.push_back(descriptor.data());
+
   llvm::SmallVector<void *> slots;
-  size_t firstArgument = pointers.size() - arrays.size();
-  for (size_t i = 0; i < pointers.size(); ++i) {
-    bool isScalar =
-        i >= firstArgument && entry.arguments[i - firstArgument].isScalar;
-    slots.push_back(isScalar ? pointers[i] : &pointers[i]);
-  }
+  if (!signature->results.empty() && !returnsScalar)
+    slots.push_back(&storagePointer);
+  for (size_t i = 0; i < pointers.size(); ++i)
+    slots.push_back(signature->arguments[i].isScalar
+                        ? const_cast<uint8_t *>((*arrays)[i].bytes())
+                        : static_cast<void *>(&pointers[i]));
   if (returnsScalar)
-    slots.push_back(storage.data());
+    slots.push_back(storagePointer);
 
   llvm::Error error =
-      state->engine->invokePacked("_mlir_ciface_" + entry.name, slots);
+      state->engine->invokePacked("_mlir_ciface_" + entry, slots);
   if (error)
     return Status::error(takeMessage(std::move(error)));
   return layout.takeResults(storage.data());

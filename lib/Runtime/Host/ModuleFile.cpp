@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -73,6 +74,24 @@ Expected<ModuleFile> ModuleFile::parse(const std::string &path,
     if (!func.isExternal())
       file.argumentNames[func.getName().str()] = readNames(parserState, func);
   return file;
+}
+
+Expected<std::string> ModuleFile::findEntry(const std::string &name) {
+  std::vector<std::string> names;
+  for (auto func : module->getOps<func::FuncOp>())
+    if (func.isPublic() && !func.isExternal())
+      names.push_back(func.getName().str());
+  if (names.empty())
+    return Status::error("the module has no public function to run");
+  std::string wanted = name.empty() ? "main" : name;
+  if (llvm::is_contained(names, wanted))
+    return wanted;
+  if (name.empty() && names.size() == 1)
+    return names.front();
+  std::string known = llvm::join(names, ", ");
+  if (name.empty())
+    return Status::error("expected an entry to be named, one of: " + known);
+  return Status::error("no entry called '" + name + "'; there is: " + known);
 }
 
 std::vector<std::string>

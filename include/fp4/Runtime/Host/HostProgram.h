@@ -48,21 +48,20 @@ struct HostSignature {
 
 class HostProgram {
 public:
-  /// Compiles `module`, which is lowered in place. Its context must outlive the
+  /// Compiles `module`, which is lowered in place; if it has a function called
+  /// `entry`, only that one and what it calls. The context must outlive the
   /// program: large constants are used where they are, not copied.
-  static Expected<HostProgram> compile(mlir::ModuleOp module);
+  static Expected<HostProgram> compile(mlir::ModuleOp module,
+                                       const std::string &entry = {});
   HostProgram(HostProgram &&) noexcept;
   ~HostProgram();
 
-  /// The functions that can be run, in the order of the module.
-  const std::vector<HostSignature> &entries() const;
-  /// The entry called `name`; if it is empty, the only one, or the one called
-  /// "main". The error lists the names there are.
-  Expected<const HostSignature *> findEntry(const std::string &name) const;
+  /// The signature of a public function; null if there is none of that name.
+  const HostSignature *lookup(const std::string &entry) const;
 
   /// Fails if number, types or shapes of `arguments` differ from the signature.
   Expected<std::vector<NDArray>>
-  run(const HostSignature &entry, const std::vector<NDArray> &arguments) const;
+  run(const std::string &entry, const std::vector<NDArray> &arguments) const;
 
 private:
   struct State;

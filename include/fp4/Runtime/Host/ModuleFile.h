@@ -29,6 +29,9 @@ public:
                                     mlir::MLIRContext &context);
 
   mlir::ModuleOp getModule() { return *module; }
+  /// The public function called `name`; if that is empty, "main" or else the
+  /// only one. The error lists the names there are.
+  Expected<std::string> findEntry(const std::string &name);
   /// Names of a function's arguments without the percent sign; empty for
   /// bytecode.
   std::vector<std::string> getArgumentNames(const std::string &function) const;
