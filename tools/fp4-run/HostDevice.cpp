@@ -135,7 +135,9 @@ static Status runEntry(const RunRequest &request, ModuleOp module,
                        const std::string &entry,
                        const std::vector<NDArray> &inputs) {
   auto start = std::chrono::steady_clock::now();
-  Expected<HostProgram> program = HostProgram::compile(module, entry);
+  HostOptions options;
+  options.useBLAS = request.useBLAS;
+  Expected<HostProgram> program = HostProgram::compile(module, entry, options);
   if (!program.ok())
     return program.status();
   double compileTime = millisecondsSince(start);

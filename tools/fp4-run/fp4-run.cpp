@@ -53,13 +53,19 @@ static cl::opt<std::string> hessiansOut(
              "tensor per layer"),
     cl::value_desc("file.safetensors"), cl::cat(category));
 
+static cl::opt<bool>
+    useBLAS("blas",
+            cl::desc("Let OpenBLAS compute float32 products: faster, with "
+                     "another order of addition"),
+            cl::cat(category));
+
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Run an fp4 program on arrays\n");
 
   fp4::RunRequest request{program, entry,     inputs,  outputs,
-                          checks,  tolerance, timeRun, hessiansOut};
+                          checks,  tolerance, timeRun, hessiansOut, useBLAS};
   fp4::Expected<const fp4::Device *> found = fp4::findDevice(device);
   fp4::Status status = found.ok() ? (*found)->run(request) : found.status();
   if (status.ok())

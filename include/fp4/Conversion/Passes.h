@@ -19,12 +19,21 @@
 namespace mlir::arith {
 class ArithDialect;
 } // namespace mlir::arith
+namespace mlir::func {
+class FuncDialect;
+} // namespace mlir::func
 namespace mlir::linalg {
 class LinalgDialect;
 } // namespace mlir::linalg
 namespace mlir::math {
 class MathDialect;
 } // namespace mlir::math
+namespace mlir::memref {
+class MemRefDialect;
+} // namespace mlir::memref
+namespace mlir::scf {
+class SCFDialect;
+} // namespace mlir::scf
 namespace mlir::tensor {
 class TensorDialect;
 } // namespace mlir::tensor

@@ -13,7 +13,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Host/HostProgram.h"
-#include "ErrorCollector.h"
+#include "fp4/Runtime/Host/ErrorCollector.h"
+#include "HostBLAS.h"
 #include "Signature.h"
 #include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
@@ -165,13 +166,17 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
       symbols[intern(constant.name)] = {
           llvm::orc::ExecutorAddr::fromPtr(constant.bytes),
           llvm::JITSymbolFlags::Exported};
+    symbols[intern(kHostSgemmSymbol)] = {
+        llvm::orc::ExecutorAddr::fromPtr(&hostSgemm),
+        llvm::JITSymbolFlags::Exported};
     return symbols;
   });
   return std::move(*engine);
 }
 
 Expected<HostProgram> HostProgram::compile(ModuleOp module,
-                                           const std::string &entry) {
+                                           const std::string &entry,
+                                           const HostOptions &options) {
   auto state = std::make_unique<State>();
   restrictToEntry(module, entry);
   {
@@ -190,6 +195,11 @@ Expected<HostProgram> HostProgram::compile(ModuleOp module,
       return entries.status();
     state->entries = std::move(*entries);
     detachConstants(module, state->constants, state->alignedCopies);
+    auto callBLAS = [](OpPassManager &pm) {
+      pm.addPass(createConvertLinalgToBLAS());
+    };
+    if (options.useBLAS && failed(runPipeline(module, callBLAS)))
+      return errors.toStatus("cannot call BLAS from the module");
     if (failed(runPipeline(module, buildBuffersToLLVMPipeline)))
       return errors.toStatus("cannot lower the module to LLVM");
   }
