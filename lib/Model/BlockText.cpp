@@ -244,17 +244,26 @@ void FunctionWriter::feedForward(int64_t layer) {
   addResidual("y", "%middle", "%down");
 }
 
-std::string FunctionWriter::block(int64_t layer) {
-  openRows(
-      blockFunction(layer),
-      fill("tensor<?x?x{D}xf32>", {{"D", std::to_string(config.hiddenSize)}}));
+std::string FunctionWriter::block(int64_t layer, bool isTapped) {
+  std::string hidden = std::to_string(config.hiddenSize);
+  Names names = {{"TAPS", ""}, {"TYPES", ""}};
+  if (isTapped) {
+    names["TAPS"] = ", %attn_in, %attended, %mlp_in, %hidden, %middle";
+    for (int64_t width :
+         {config.hiddenSize, config.queryWidth(), config.hiddenSize,
+          config.intermediateSize, config.hiddenSize})
+      names["TYPES"] += ", tensor<?x" + std::to_string(width) + "xf32>";
+  }
+  openRows(blockFunction(layer),
+           "(tensor<?x?x" + hidden + "xf32>" + names["TYPES"] + ")");
   attention(layer);
   feedForward(layer);
   add(R"(
   %output = tensor.expand_shape %y [[0, 1], [2]] output_shape [%batch, %tokens, {D}] : tensor<?x{D}xf32> into tensor<?x?x{D}xf32>
-  return %output : tensor<?x?x{D}xf32>
+  return %output{TAPS} : tensor<?x?x{D}xf32>{TYPES}
 }
-)");
+)",
+      names);
   return std::move(text);
 }
 

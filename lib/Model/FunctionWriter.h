@@ -32,7 +32,7 @@ public:
       : model(model), config(model.config()) {}
 
   std::string embed();
-  std::string block(int64_t layer);
+  std::string block(int64_t layer, bool isTapped = false);
   std::string head();
 
 private:

@@ -112,6 +112,10 @@ std::string blockModule(const ModelDirectory &model, int64_t layer) {
   return kMaps + FunctionWriter(model).block(layer);
 }
 
+std::string tappedBlockModule(const ModelDirectory &model, int64_t layer) {
+  return kMaps + FunctionWriter(model).block(layer, /*isTapped=*/true);
+}
+
 std::string headModule(const ModelDirectory &model) {
   return kMaps + FunctionWriter(model).head();
 }

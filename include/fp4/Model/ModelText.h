@@ -34,6 +34,10 @@ std::string blockFunction(int64_t layer);
 /// A module of one function.
 std::string embedModule(const ModelDirectory &model);
 std::string blockModule(const ModelDirectory &model, int64_t layer);
+/// The same block, which also returns, as rows of one position each, what
+/// calibration needs: the inputs of q/k/v, of o, of gate/up and of down, and
+/// the residual stream between attention and feed-forward.
+std::string tappedBlockModule(const ModelDirectory &model, int64_t layer);
 std::string headModule(const ModelDirectory &model);
 
 /// A module of all functions.

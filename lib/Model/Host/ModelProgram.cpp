@@ -33,7 +33,7 @@ std::unique_ptr<MLIRContext> makeModelContext() {
 static Status importLinears(ModuleOp module) {
   ErrorCollector errors(module.getContext());
   PassManager pm(module.getContext());
-  pm.addNestedPass<func::FuncOp>(createConvertLinalgToFP4());
+  pm.addPass(createConvertLinalgToFP4());
   pm.addPass(createCSEPass());
   if (failed(pm.run(module)))
     return errors.toStatus("cannot import the linear layers");

@@ -33,25 +33,37 @@ static NDArray takeSequence(const NDArray &batch, int64_t index) {
   return sequence;
 }
 
+namespace {
+/// A sum of -log p and the number of its terms.
+struct Surprise {
+  double sum = 0;
+  size_t count = 0;
+};
+} // namespace
+
 /// Adds up the surprise of all predictions of a batch, one sequence at a time:
-/// logits are the largest tensors of a model.
-static Expected<double> sumSurprise(const ModelProgram &head,
-                                    const std::vector<NDArray> &parameters,
-                                    const NDArray &states,
-                                    const NDArray &tokens) {
-  double total = 0;
-  int64_t sequences = tokens.shape()[0], length = tokens.shape()[1];
-  const auto *ids = reinterpret_cast<const int32_t *>(tokens.bytes());
-  for (int64_t i = 0; i < sequences; ++i) {
+/// logits are the largest tensors of a model. `following`: the tokens from the
+/// batch's second one on.
+static Expected<Surprise> sumSurprise(const ModelProgram &head,
+                                      const std::vector<NDArray> &parameters,
+                                      const NDArray &states,
+                                      llvm::ArrayRef<int32_t> following) {
+  Surprise total;
+  for (int64_t i = 0; i < states.shape()[0]; ++i) {
     Expected<std::vector<NDArray>> results =
         head.run(takeSequence(states, i), parameters);
     if (!results.ok())
       return results.status();
     const NDArray &logits = results->front();
     const auto *row = reinterpret_cast<const float *>(logits.bytes());
-    int64_t vocabulary = logits.shape().back();
-    for (int64_t t = 0; t + 1 < length; ++t, row += vocabulary)
-      total += surprise(row, vocabulary, ids[i * length + t + 1]);
+    int64_t length = logits.shape()[1], vocabulary = logits.shape()[2];
+    for (int64_t t = 0; t < length; ++t, row += vocabulary) {
+      size_t at = static_cast<size_t>(i * length + t);
+      if (at >= following.size())
+        continue; // the end of the stream
+      total.sum += surprise(row, vocabulary, following[at]);
+      ++total.count;
+    }
   }
   return total;
 }
@@ -66,7 +78,7 @@ public:
 
   Status embed(const Batches &tokens);
   Status runBlocks(const BlockVariant &variant);
-  Expected<double> runHead(const Batches &tokens);
+  Expected<Surprise> runHead(llvm::ArrayRef<int32_t> tokens);
 
 private:
   Progress report(const std::string &step) const {
@@ -119,7 +131,7 @@ Status Measurement::runBlocks(const BlockVariant &variant) {
   return Status::success();
 }
 
-Expected<double> Measurement::runHead(const Batches &tokens) {
+Expected<Surprise> Measurement::runHead(llvm::ArrayRef<int32_t> tokens) {
   Expected<ModelProgram> program =
       ModelProgram::compile(context, headModule(model));
   if (!program.ok())
@@ -127,12 +139,14 @@ Expected<double> Measurement::runHead(const Batches &tokens) {
   Expected<std::vector<NDArray>> parameters = gatherParameters(*program, model);
   if (!parameters.ok())
     return parameters.status();
-  std::vector<double> sums(states.size());
+  size_t perBatch = options.sequencesPerBatch * options.sequenceLength;
+  std::vector<Surprise> sums(states.size());
   Status status = forEachInParallel(
       states.size(), options.threads,
       [&](size_t i) -> Status {
-        Expected<double> sum =
-            sumSurprise(*program, *parameters, states[i], tokens[i]);
+        Expected<Surprise> sum =
+            sumSurprise(*program, *parameters, states[i],
+                        tokens.drop_front(i * perBatch + 1));
         if (!sum.ok())
           return sum.status();
         sums[i] = *sum;
@@ -141,9 +155,11 @@ Expected<double> Measurement::runHead(const Batches &tokens) {
       report("head"));
   if (!status.ok())
     return status;
-  double total = 0;
-  for (double sum : sums)
-    total += sum;
+  Surprise total;
+  for (const Surprise &sum : sums) {
+    total.sum += sum.sum;
+    total.count += sum.count;
+  }
   return total;
 }
 
@@ -166,13 +182,13 @@ Expected<PerplexityResult> measurePerplexity(mlir::MLIRContext &context,
     return status;
   if (Status status = measurement.runBlocks(variant); !status.ok())
     return status;
-  Expected<double> total = measurement.runHead(ids);
+  Expected<Surprise> total = measurement.runHead(tokens);
   if (!total.ok())
     return total.status();
   PerplexityResult result;
   result.sequences = sequences;
-  result.predictions = sequences * (options.sequenceLength - 1);
-  result.perplexity = std::exp(*total / double(result.predictions));
+  result.predictions = total->count;
+  result.perplexity = std::exp(total->sum / double(total->count));
   return result;
 }
 

@@ -213,9 +213,10 @@ class Model:
         hidden = [g / (1 + math.exp(-g)) * u for g, u in zip(gate, up)]
         return self.linear(prefix + "down_proj", hidden)
 
-    def surprise(self, ids):
-        """The sum of -log p(next) over a sequence."""
-        states = [self.tensors["model.embed_tokens.weight"][token] for token in ids]
+    def surprise(self, ids, length):
+        """The sum of -log p(next) over a sequence; `ids` has one more token than
+        the model sees, except at the end of the stream."""
+        states = [self.tensors["model.embed_tokens.weight"][token] for token in ids[:length]]
         for layer in range(self.config["num_hidden_layers"]):
             prefix = f"model.layers.{layer}."
             inputs = [self.norm(prefix + "input_layernorm", x) for x in states]
@@ -238,8 +239,10 @@ def perplexity(args):
     raw = args.tokens.read_bytes()
     ids = struct.unpack(f"<{len(raw) // 2}H", raw)
     starts = range(0, len(ids) - args.length + 1, args.length)
-    total = sum(model.surprise(ids[start : start + args.length]) for start in starts)
-    print(f"perplexity: {math.exp(total / (len(starts) * (args.length - 1))):.4f}")
+    length = args.length
+    total = sum(model.surprise(ids[start : start + length + 1], length) for start in starts)
+    count = min(len(starts) * length, len(ids) - 1)
+    print(f"perplexity: {math.exp(total / count):.4f}")
 
 
 def main():

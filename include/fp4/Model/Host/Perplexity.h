@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Perplexity = exp(mean of -log p(next token)) over sequences that are cut from
-// a stream of tokens without overlap. Each position but a sequence's last
-// predicts its successor.
+// a stream of tokens without overlap. Each position predicts its successor in
+// the stream; the last one of all may have none.
 //
 //===----------------------------------------------------------------------===//
 
