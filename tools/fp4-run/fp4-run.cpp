@@ -64,8 +64,8 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Run an fp4 program on arrays\n");
 
-  fp4::RunRequest request{program, entry,     inputs,  outputs,
-                          checks,  tolerance, timeRun, hessiansOut, useBLAS};
+  fp4::RunRequest request{program,   entry,   inputs,      outputs, checks,
+                          tolerance, timeRun, hessiansOut, useBLAS};
   fp4::Expected<const fp4::Device *> found = fp4::findDevice(device);
   fp4::Status status = found.ok() ? (*found)->run(request) : found.status();
   if (status.ok())
