@@ -15,7 +15,7 @@
 
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
-#include "fp4/Pipelines/LowerToLLVM.h"
+#include "fp4/Conversion/LowerToLLVM.h"
 
 namespace fp4 {
 
