@@ -99,4 +99,41 @@ def ConvertFP4ToLinalg : Pass<"convert-fp4-to-linalg", "::mlir::ModuleOp"> {
   ];
 }
 
+//===----------------------------------------------------------------------===//
+// FP4GPUToNVVM
+//===----------------------------------------------------------------------===//
+
+def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "Write kernels out in the instructions of a GPU";
+  let description = [{
+    Moves every `fp4gpu.kernel` into `gpu.module @kernels` as an `llvm.func`
+    made of NVVM instructions, `scf` and `arith`:
+
+    - sm_120a, sm_121a: a producer warp with TMA, a ring of mbarriers,
+      `ldmatrix` and block-scaled `mma.sync`;
+    - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
+      memory, `tcgen05.mma`, and an epilogue from tensor memory.
+
+    The attribute `fp4gpu.launch` of a function describes arguments, grid, block
+    and shared memory for the launch manifest.
+
+    (* example filepath=test/Conversion/FP4GPUToNVVM/sm120.mlir *)
+
+    Requires: kernels of the shape that `--convert-fp4-to-fp4gpu` makes, with
+    any schedule that fits the target. Guarantees: no `fp4gpu.kernel` is left.
+    Does not lower `scf` and `arith`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
+           "GPU to lower for, as ptxas spells it">
+  ];
+  let statistics = [
+    Statistic<"numLowered", "num-lowered", "Number of kernels lowered">
+  ];
+}
+
 #endif // FP4_CONVERSION_PASSES_TD
