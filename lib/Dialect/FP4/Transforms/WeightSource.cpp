@@ -14,6 +14,7 @@
 #include "fp4/Numerics/Hadamard.h"
 #include "fp4/Numerics/Half.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -74,6 +75,27 @@ bool WeightSource::readRows(int64_t first, int64_t count, float *out) const {
     roundTo(hadamard.getType().getElementType(), out, size);
   }
   return true;
+}
+
+int64_t WeightSource::chunkRows() const {
+  int64_t wanted = (int64_t(1) << 22) / std::max<int64_t>(cols(), 1);
+  return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(rows(), 1));
+}
+
+Status WeightSource::checkValues() const {
+  std::vector<float> chunk(chunkRows() * cols());
+  for (int64_t first = 0; first < rows(); first += chunkRows()) {
+    int64_t count = std::min(chunkRows(), rows() - first) * cols();
+    if (!readFloatRange(attr, first * cols(), count, chunk.data()))
+      return Status::error("cannot read the weight's resource");
+    for (int64_t i = 0; i < count; ++i)
+      if (!std::isfinite(chunk[i]))
+        return Status::error("weight is " + std::to_string(chunk[i]) +
+                             " at row " + std::to_string(first + i / cols()) +
+                             ", column " + std::to_string(i % cols()) +
+                             ", expected finite values");
+  }
+  return Status::success();
 }
 
 } // namespace fp4

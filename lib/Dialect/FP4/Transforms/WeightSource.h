@@ -15,6 +15,7 @@
 #define FP4_LIB_DIALECT_FP4_TRANSFORMS_WEIGHTSOURCE_H
 
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
+#include "fp4/Status/Status.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include <optional>
 
@@ -41,6 +42,11 @@ public:
   /// Writes rows [first, first + count) with casts and rotations applied. False
   /// if the constant's resource has no readable bytes.
   bool readRows(int64_t first, int64_t count, float *out) const;
+  /// Rows that take about 16 MB as float32: the unit of streaming.
+  int64_t chunkRows() const;
+  /// "cannot read its resource" or "weight is nan at row 3, column 4, ..."
+  /// before rotations, or success.
+  Status checkValues() const;
 
 private:
   mlir::RankedTensorType type;
