@@ -14,6 +14,10 @@
 
 #include "mlir/Pass/Pass.h"
 
+namespace mlir::gpu {
+class GPUModuleOp;
+} // namespace mlir::gpu
+
 namespace fp4 {
 
 #define GEN_PASS_DECL
