@@ -29,6 +29,21 @@ def test_run(pipeline: str) -> None:
     assert "fp4.hadamard" not in str(module)
 
 
+def test_own_passes() -> None:
+    module = fp4.Module.parse("""
+      func.func @f(%x: tensor<4x32xf32>) -> tensor<4x8xf32> {
+        %w = fp4.parameter "w" : tensor<8x32xf32>
+        %0 = fp4.matmul %x, %w
+            : tensor<4x32xf32>, tensor<8x32xf32> -> tensor<4x8xf32>
+        return %0 : tensor<4x8xf32>
+      }
+    """)
+    module.run("fp4-insert-rotations{block=16}").run(
+        "fp4-quantize-activations{format=nvfp4},func.func(fp4-form-rotate-quantize)"
+    )
+    assert str(module).count("fp4.rotate_quantize") == 1
+
+
 def test_text_and_bytecode_round_trip(tmp_path: pathlib.Path) -> None:
     module = fp4.Module.parse(TWO_ROTATIONS, name="two.mlir")
     assert repr(module) == "<fp4.Module 'two.mlir'>"

@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FP4_PIPELINES_LOWERTOLLVM_H
-#define FP4_PIPELINES_LOWERTOLLVM_H
+#ifndef FP4_CONVERSION_LOWERTOLLVM_H
+#define FP4_CONVERSION_LOWERTOLLVM_H
 
 namespace mlir {
 class OpPassManager;
@@ -36,4 +36,4 @@ void registerLowerToLLVMPipeline();
 
 } // namespace fp4
 
-#endif // FP4_PIPELINES_LOWERTOLLVM_H
+#endif // FP4_CONVERSION_LOWERTOLLVM_H
