@@ -49,11 +49,39 @@ static const PairTable &pairTable() {
   return table;
 }
 
+/// Why a {byte id, thread id} operand is wrong, or empty.
+static std::string selectorProblem(uint64_t byte, uint64_t thread,
+                                   unsigned count, unsigned maxThread) {
+  if (byte % count || byte + count > 4)
+    return "byte id " + std::to_string(byte) +
+           " does not fit the scale vector size";
+  if (thread > maxThread)
+    return "thread id " + std::to_string(thread) + " is out of range";
+  return "";
+}
+
+namespace {
+struct Selector {
+  unsigned byte, thread;
+};
+} // namespace
+
+/// LLVM puts the ids in registers; they are constants all the same.
+static Selector readSelector(Warp &warp, const Instr &instr, unsigned operand,
+                             unsigned maxThread) {
+  const std::vector<Operand> &ids = instr.ops[operand].elems;
+  uint64_t byte = warp.uniform(ids[0]), thread = warp.uniform(ids[1]);
+  std::string problem = selectorProblem(byte, thread, instr.vec, maxThread);
+  if (!problem.empty())
+    warp.trap(problem);
+  return {unsigned(byte), unsigned(thread)};
+}
+
 /// Reads the scales and returns the poison of the lanes that give them.
 static uint32_t readScales(Warp &warp, const Instr &instr, Scales &scales) {
   unsigned count = instr.vec;
-  unsigned byteA = instr.extra[0] & 0xFF, threadA = instr.extra[0] >> 8;
-  unsigned byteB = instr.extra[1] & 0xFF, threadB = instr.extra[1] >> 8;
+  auto [byteA, threadA] = readSelector(warp, instr, 5, 1);
+  auto [byteB, threadB] = readSelector(warp, instr, 7, 3);
   Lanes s1, s2;
   const Lanes &sfa = warp.read(instr.ops[4], s1);
   const Lanes &sfb = warp.read(instr.ops[6], s2);
@@ -197,23 +225,18 @@ static void mmaMX8(Warp &warp, const Instr &instr) {
 // Decoding
 //===----------------------------------------------------------------------===//
 
-/// The {byte id, thread id} operand behind a scale.
-static uint32_t selector(Decoder &d, unsigned operand, unsigned count,
-                         unsigned maxThread) {
+/// Checks the {byte id, thread id} operand behind a scale.
+static void checkSelector(Decoder &d, unsigned operand, unsigned count,
+                          unsigned maxThread) {
   if (!d.needVector(operand, 2, 2))
-    return 0;
+    return;
   const std::vector<Operand> &ids = d.instr.ops[operand].elems;
-  for (const Operand &id : ids)
-    if (id.kind != Operand::Kind::Imm) {
-      d.fail("byte id and thread id must be constants");
-      return 0;
-    }
-  if (ids[0].imm > 3 || ids[0].imm % count || ids[0].imm + count > 4)
-    d.fail("byte id " + std::to_string(ids[0].imm) +
-           " does not fit the scale vector size");
-  if (ids[1].imm > maxThread)
-    d.fail("thread id " + std::to_string(ids[1].imm) + " is out of range");
-  return uint32_t(ids[0].imm | ids[1].imm << 8);
+  if (ids[0].kind != Operand::Kind::Imm || ids[1].kind != Operand::Kind::Imm)
+    return;
+  std::string problem =
+      selectorProblem(ids[0].imm, ids[1].imm, count, maxThread);
+  if (!problem.empty())
+    d.fail(problem);
 }
 
 static bool isMX8(Type type) {
@@ -251,8 +274,9 @@ void decodeMmaBlockScale(Decoder &d, unsigned k, std::string_view kind) {
   if (!d.needOperands(8) || !d.needVector(0, 4, 4) || !d.needVector(1, 4, 4) ||
       !d.needVector(2, 2, 2) || !d.needVector(3, 4, 4))
     return;
-  i.extra[0] = selector(d, 5, i.vec, 1);
-  i.extra[1] = selector(d, 7, i.vec, 3);
+  checkSelector(d, 5, i.vec, 1);
+  checkSelector(d, 7, i.vec, 3);
+  i.ownPoison = true;
   d.setExec(isMX ? mmaMX8 : mmaFP4);
 }
 
