@@ -14,6 +14,7 @@
 #define FP4_INITALLDIALECTS_H
 
 #include "fp4/Dialect/FP4/IR/FP4Dialect.h"
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 
@@ -22,7 +23,7 @@ namespace fp4 {
 inline void registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<FP4Dialect>();
+  registry.insert<FP4Dialect, gpu::FP4GPUDialect>();
 }
 
 } // namespace fp4

@@ -15,12 +15,14 @@
 
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
+#include "fp4/Conversion/LowerToLLVM.h"
 
 namespace fp4 {
 
 inline void registerAllPasses() {
-  registerFP4Passes();
   registerFP4ConversionPasses();
+  registerFP4Passes();
+  registerLowerToLLVMPipeline();
 }
 
 } // namespace fp4

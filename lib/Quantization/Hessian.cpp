@@ -11,13 +11,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Quantization/Hessian.h"
-#include "Parallel.h"
+#include "Message.h"
+#include "Moments.h"
 #include "fp4/Numerics/Hadamard.h"
 #include <algorithm>
 #include <cassert>
-#include <cblas.h>
-#include <cmath>
-#include <string>
 #include <utility>
 
 namespace fp4::quantization {
@@ -26,40 +24,17 @@ HessianAccumulator::HessianAccumulator(size_t cols, unsigned threads)
     : cols(cols), threads(threads), sum(cols * cols), squares(cols) {}
 
 Status HessianAccumulator::add(const float *activations, size_t tokens) {
-  for (size_t i = 0; i < tokens * cols; ++i)
-    if (!std::isfinite(activations[i]))
-      return Status::error("activation is " + std::to_string(activations[i]) +
-                           " at token " + std::to_string(i / cols) +
-                           ", column " + std::to_string(i % cols) +
-                           ", expected finite values");
+  if (Status status =
+          verifyFinite("activation", "token", activations, tokens * cols, cols);
+      !status.ok())
+    return status;
   for (size_t token = 0; token < tokens; ++token)
     for (size_t col = 0; col < cols; ++col) {
       double value = activations[token * cols + col];
       squares[col] += value * value;
     }
-
-  // A chunk's products are summed before they meet the running total, so the
-  // total is rounded once per chunk.
-  constexpr size_t kChunk = 1024;
-  constexpr size_t kTile = 256;
-  std::vector<std::pair<size_t, size_t>> tiles;
-  for (size_t i = 0; i < cols; i += kTile)
-    for (size_t j = i; j < cols; j += kTile)
-      tiles.emplace_back(i, j);
-  SingleThreadedBlas singleThreaded;
-  auto stride = static_cast<blasint>(cols);
-  for (size_t first = 0; first < tokens; first += kChunk) {
-    const float *chunk = activations + first * cols;
-    parallelFor(tiles.size(), threads, [&](size_t index) {
-      auto [i, j] = tiles[index];
-      cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
-                  static_cast<blasint>(std::min(kTile, cols - i)),
-                  static_cast<blasint>(std::min(kTile, cols - j)),
-                  static_cast<blasint>(std::min(kChunk, tokens - first)), 1.0f,
-                  chunk + i, stride, chunk + j, stride, 1.0f,
-                  &sum[i * cols + j], stride);
-    });
-  }
+  addMoments(activations, activations, tokens, cols, /*upperOnly=*/true,
+             threads, sum.data());
   count += tokens;
   return Status::success();
 }

@@ -9,10 +9,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Message.h"
 #include "ScaleSearch.h"
 #include "Tile.h"
-#include <cmath>
-#include <string>
 #include <utility>
 
 namespace fp4::quantization {
@@ -36,6 +35,7 @@ static constexpr Name<WeightScaleRule> kWeightScaleRules[] = {
     {WeightScaleRule::FourOverSix, "four-over-six"},
     {WeightScaleRule::Search, "search"},
     {WeightScaleRule::Mse, "mse"},
+    {WeightScaleRule::FourThirds, "four-thirds"},
     {WeightScaleRule::InLoop, "in-loop"}};
 static constexpr Name<TensorScaleRule> kTensorScaleRules[] = {
     {TensorScaleRule::Full, "full"},
@@ -87,6 +87,8 @@ std::optional<TensorScaleRule> parseTensorScaleRule(std::string_view name) {
 float tensorScaleFor(const WeightOptions &options, float amax) {
   if (options.fixedTensorScale)
     return *options.fixedTensorScale;
+  if (options.scaleRule == WeightScaleRule::FourThirds)
+    return 1.0f / 3;
   switch (options.tensorScaleRule) {
   case TensorScaleRule::Full:
     return numerics::tensorScaleFor(options.format, amax,
@@ -98,6 +100,18 @@ float tensorScaleFor(const WeightOptions &options, float amax) {
     return 1;
   }
   return 1;
+}
+
+static bool fitsFormat(WeightScaleRule rule,
+                       const numerics::BlockFormat &format) {
+  bool powerOfTwo = format.scale == numerics::ScaleFormat::E8M0;
+  if (rule == WeightScaleRule::Mse)
+    return !powerOfTwo;
+  if (rule == WeightScaleRule::FourThirds)
+    return powerOfTwo && format.hasTensorScale &&
+           format.element == numerics::ElementFormat::E2M1;
+  std::optional<numerics::ScaleRule> same = numericsRule(rule);
+  return !same || numerics::isScaleRuleLegal(*same, format);
 }
 
 static Status verifyScaleRule(const WeightOptions &options) {
@@ -112,15 +126,13 @@ static Status verifyScaleRule(const WeightOptions &options) {
           "order natural or group, got act-order");
     return Status::success();
   }
-  std::optional<numerics::ScaleRule> rule = numericsRule(options.scaleRule);
-  bool legal = rule ? numerics::isScaleRuleLegal(*rule, options.format)
-                    : options.format.scale != numerics::ScaleFormat::E8M0;
-  if (!legal)
+  if (!fitsFormat(options.scaleRule, options.format))
     return Status::error(
         "scale rule " + name + " does not fit the block format: " +
         std::string(numerics::elementFormatName(options.format.element)) +
         " with scale " +
-        std::string(numerics::scaleFormatName(options.format.scale)));
+        std::string(numerics::scaleFormatName(options.format.scale)) +
+        (options.format.hasTensorScale ? " and a tensor scale" : ""));
   return Status::success();
 }
 
@@ -128,7 +140,7 @@ Status verifyOptions(const WeightOptions &options) {
   if (Status status = verifyScaleRule(options); !status.ok())
     return status;
   if (!(options.damping >= 0) || !std::isfinite(options.damping))
-    return Status::error("damping is " + std::to_string(options.damping) +
+    return Status::error("damping is " + numberText(options.damping) +
                          ", expected a finite value of at least 0");
   if (options.blockColumns == 0)
     return Status::error("block columns is 0, expected at least 1");
@@ -147,7 +159,7 @@ Status verifyOptions(const WeightOptions &options) {
   if (!(*options.fixedTensorScale > 0) ||
       !std::isfinite(*options.fixedTensorScale))
     return Status::error("tensor scale is " +
-                         std::to_string(*options.fixedTensorScale) +
+                         numberText(*options.fixedTensorScale) +
                          ", expected a positive finite value");
   return Status::success();
 }

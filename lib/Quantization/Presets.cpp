@@ -48,6 +48,17 @@ Expected<Preset> findPreset(std::string_view name,
     options.polishSweeps = 2;
     return preset;
   }
+  if (name == "fp-quant") {
+    if (format.element != numerics::ElementFormat::E2M1)
+      return Status::error(
+          "quantization preset 'fp-quant' is for E2M1 elements, got " +
+          std::string(numerics::elementFormatName(format.element)));
+    options.format.hasTensorScale = true;
+    options.scaleRule = format.scale == numerics::ScaleFormat::E8M0
+                            ? WeightScaleRule::FourThirds
+                            : WeightScaleRule::Mse;
+    return preset;
+  }
 
   std::string known;
   for (std::string_view preset : kPresetNames)

@@ -34,6 +34,7 @@ std::optional<numerics::ScaleRule> numericsRule(WeightScaleRule rule) {
   case WeightScaleRule::Search:
     return numerics::ScaleRule::Search;
   case WeightScaleRule::Mse:
+  case WeightScaleRule::FourThirds:
   case WeightScaleRule::InLoop:
     return std::nullopt;
   }
@@ -75,9 +76,18 @@ static uint8_t mseScale(const numerics::BlockFormat &format,
       numerics::encodeScale(format.scale, scale / tensorScale), 1);
 }
 
-static void mseScales(const numerics::BlockFormat &format, const float *weights,
+static uint8_t fourThirdsScale(const numerics::BlockFormat &format,
+                               const std::vector<float> &block) {
+  float amax = numerics::absMax(block.data(), block.size());
+  // Truncation of a power-of-two format is the floor of the logarithm.
+  return numerics::encodeScale(format.scale, amax == 0 ? 1.0f : amax,
+                               numerics::ScaleRounding::TowardZero);
+}
+
+static void ownScales(const WeightOptions &options, const float *weights,
                       size_t rows, size_t cols, float tensorScale,
                       uint8_t *scales) {
+  const numerics::BlockFormat &format = options.format;
   std::vector<float> block;
   for (size_t row = 0; row < rows; row += format.blockRows)
     for (size_t col = 0; col < cols; col += format.blockCols) {
@@ -86,7 +96,9 @@ static void mseScales(const numerics::BlockFormat &format, const float *weights,
         const float *source = weights + (row + i) * cols + col;
         block.insert(block.end(), source, source + format.blockCols);
       }
-      *scales++ = mseScale(format, block, tensorScale);
+      *scales++ = options.scaleRule == WeightScaleRule::Mse
+                      ? mseScale(format, block, tensorScale)
+                      : fourThirdsScale(format, block);
     }
 }
 
@@ -101,8 +113,9 @@ std::vector<uint8_t> frozenScales(const WeightOptions &options,
     size_t count = std::min(kLanes, rows - first);
     const float *source = weights + first * cols;
     uint8_t *target = &scales[first / format.blockRows * groups];
-    if (options.scaleRule == WeightScaleRule::Mse) {
-      mseScales(format, source, count, cols, tensorScale, target);
+    if (options.scaleRule == WeightScaleRule::Mse ||
+        options.scaleRule == WeightScaleRule::FourThirds) {
+      ownScales(options, source, count, cols, tensorScale, target);
       return;
     }
     numerics::QuantizeOptions quantize;

@@ -13,14 +13,13 @@
 #include "fp4/Quantization/WeightQuantizer.h"
 #include "Factor.h"
 #include "GPTQ.h"
+#include "Message.h"
 #include "Objective.h"
 #include "Parallel.h"
 #include "Polish.h"
 #include "ScaleSearch.h"
 #include <chrono>
-#include <cmath>
 #include <limits>
-#include <string>
 
 namespace fp4::quantization {
 
@@ -50,13 +49,7 @@ static Status verifyWeights(const WeightOptions &options,
   if (cols > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
     return Status::error("number of columns is " + std::to_string(cols) +
                          ", expected less than 2^31");
-  for (size_t i = 0; i < weights.size(); ++i)
-    if (!std::isfinite(weights[i]))
-      return Status::error("weight is " + std::to_string(weights[i]) +
-                           " at row " + std::to_string(i / cols) + ", column " +
-                           std::to_string(i % cols) +
-                           ", expected finite values");
-  return Status::success();
+  return verifyFinite("weight", "row", weights.data(), weights.size(), cols);
 }
 
 namespace {

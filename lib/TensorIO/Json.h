@@ -15,6 +15,7 @@
 
 #include "fp4/Status/Status.h"
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,7 @@ namespace fp4 {
 inline Expected<nlohmann::json> parseJsonObject(std::string_view text) {
   using nlohmann::json;
   std::vector<std::set<std::string>> keysOfOpenObjects;
-  std::string repeated;
+  std::optional<std::string> repeated;
   auto watchKeys = [&](int, json::parse_event_t event, json &value) {
     if (event == json::parse_event_t::object_start) {
       keysOfOpenObjects.emplace_back();
@@ -43,8 +44,8 @@ inline Expected<nlohmann::json> parseJsonObject(std::string_view text) {
                               /*allow_exceptions=*/false);
   if (document.is_discarded())
     return Status::error("expected valid JSON");
-  if (!repeated.empty())
-    return Status::error("key '" + repeated + "' occurs twice");
+  if (repeated)
+    return Status::error("key '" + *repeated + "' occurs twice");
   if (!document.is_object())
     return Status::error(std::string("expected a JSON object, got ") +
                          document.type_name());

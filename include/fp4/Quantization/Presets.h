@@ -12,10 +12,12 @@
 //   gptq          none      GPTQ       specification's rule   act-order  -
 //   mr-gptq       Hadamard  GPTQ       mse / E8M0: search     act-order  -
 //   mr-gptq-plus  Hadamard  GPTQ       in-loop                group      2
+//   fp-quant      Hadamard  GPTQ       mse / E8M0: 4/3 floor  act-order  -
 //
-// mr-gptq is arXiv 2509.23202 (section 4.1, appendix I). It floors E8M0 scales
-// onto a grid that carries a factor 4/3 outside the block; a search among the
-// exponents needs no such factor and has the smaller error.
+// mr-gptq is arXiv 2509.23202 (section 4.1, appendix I) except that for MXFP4
+// it searches the exponent, which has the smaller error and is plain MXFP4.
+// fp-quant (E2M1 only) keeps the paper's factor 4/3 for the MXFP4 kernels that
+// expect it: the format in its options is MXFP4 with a tensor scale.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,10 +36,10 @@ struct Preset {
 };
 
 inline constexpr std::string_view kPresetNames[] = {"rtn", "gptq", "mr-gptq",
-                                                    "mr-gptq-plus"};
+                                                    "mr-gptq-plus", "fp-quant"};
 
-/// The recipe `name` for `format`; an unknown name gives an error that lists
-/// the known ones.
+/// The recipe `name` for `format`. Fails on an unknown name, listing the known
+/// ones, and on a format that the recipe does not cover.
 Expected<Preset> findPreset(std::string_view name,
                             const numerics::BlockFormat &format);
 

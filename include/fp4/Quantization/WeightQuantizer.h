@@ -64,12 +64,18 @@ enum class WeightScaleRule : uint8_t {
   /// the scale format afterwards (arXiv 2509.23202). Scale formats with a
   /// mantissa only.
   Mse,
+  /// E2M1 with E8M0 and a tensor scale, which MXFP4 itself does not have:
+  /// 2^floor(log2 amax) and a tensor scale of 1/3, so that a block's largest
+  /// weight lands in [3, 6) and never clips. FP-Quant stores MXFP4 this way;
+  /// the consumer applies the tensor scale as the factor of the GEMM.
+  FourThirds,
   /// Chosen when GPTQ reaches the block, from the weights that carry the
   /// errors so far, by the least GPTQ loss of the whole block. GPTQ only.
   InLoop,
 };
 
-/// How the tensor scale follows from amax = max |W|; 1 for the formats without.
+/// How the tensor scale follows from amax = max |W|; 1 for the formats
+/// without, 1/3 with FourThirds.
 enum class TensorScaleRule : uint8_t {
   /// amax / (maxElement * maxScale): NVFP4 amax / 2688.
   Full,

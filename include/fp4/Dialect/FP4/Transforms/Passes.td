@@ -175,6 +175,35 @@ def QuantizeActivations : Pass<"fp4-quantize-activations"> {
   let dependentDialects = ["::fp4::FP4Dialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// Calibration
+//===----------------------------------------------------------------------===//
+
+def ExposeLinearInputs : Pass<"fp4-expose-linear-inputs", "::mlir::ModuleOp"> {
+  let summary = "Return the inputs of linear layers from a function";
+  let description = [{
+    Replaces the results of a function by the left operands of its matmuls with
+    a float weight, so that running it on sample inputs gives what calibration
+    needs. A value that several layers read is returned once; the result
+    attribute `fp4.layers` lists their names (`fp4.layer` of the matmul). A
+    rotation in front of a matmul is left out: statistics are of the input that
+    is not rotated.
+
+    (* example filepath=test/Dialect/FP4/Transforms/expose-linear-inputs.mlir *)
+
+    Requires: the function exists, is not called, has one block, and has its
+    matmuls directly in it (`--inline` brings them there). Guarantees: what
+    only the former results needed is dead. Does not remove dead code.
+  }];
+  let options = [
+    Option<"entry", "entry", "std::string", /*default=*/"\"main\"",
+           "Function to change">
+  ];
+  let statistics = [
+    Statistic<"numExposed", "num-exposed", "Values returned">
+  ];
+}
+
 def QuantizeWeights : Pass<"fp4-quantize-weights"> {
   let summary = "Quantize the constant weights of linear layers";
   let description = [{

@@ -1,0 +1,126 @@
+//===- QuantizationBenchmark.cpp - Time per layer and recipe --------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// fp4-benchmark-quantization [ROWS COLS [PRESET]]      (default 1024 4096, all)
+//
+// Times the recipes on one random layer and sets them against the machine's
+// sgemm rate. The floor of GPTQ is taken as rows * cols^2 flops (one triangular
+// product, in float32) plus cols^3 / 3 (the factorization, in float64, which
+// counts double); the report's three quadratic forms cost as much as three more
+// triangular products and are part of the measured time.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Quantization/Hessian.h"
+#include "fp4/Quantization/Presets.h"
+#include <cblas.h>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+using namespace fp4;
+using namespace fp4::quantization;
+
+static double now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+static std::vector<float> normalValues(size_t count, uint64_t seed) {
+  std::mt19937_64 engine(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = normal(engine);
+  return values;
+}
+
+/// Gflop/s of a square product large enough to hide all overheads, on all
+/// threads of the machine.
+static double sgemmRate() {
+  constexpr int kSize = 2048;
+  std::vector<float> a = normalValues(size_t(kSize) * kSize, 1);
+  std::vector<float> c(a.size());
+  double best = 0;
+  for (int i = 0; i < 3; ++i) {
+    double start = now();
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize,
+                1.0f, a.data(), kSize, a.data(), kSize, 0.0f, c.data(), kSize);
+    best = std::max(best, 2 * std::pow(kSize, 3) / (now() - start) * 1e-9);
+  }
+  return best;
+}
+
+/// Correlated inputs: every channel shares a part of the channel before it.
+static Expected<std::vector<float>> randomHessian(size_t cols) {
+  constexpr size_t kTokens = 1024;
+  std::vector<float> inputs = normalValues(kTokens * cols, 2);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (i % cols != 0)
+      inputs[i] += 0.7f * inputs[i - 1];
+  HessianAccumulator accumulator(cols);
+  double start = now();
+  if (Status status = accumulator.add(inputs.data(), kTokens); !status.ok())
+    return status;
+  double seconds = now() - start;
+  // The upper triangle alone is computed.
+  std::printf("hessian of %zu tokens: %.2f s, %.1f Gflop/s\n", kTokens, seconds,
+              double(kTokens) * double(cols) * double(cols) / seconds * 1e-9);
+  return accumulator.finish();
+}
+
+static void timePreset(std::string_view name,
+                       const numerics::BlockFormat &format, size_t rows,
+                       size_t cols, const std::vector<float> &hessian,
+                       double rate) {
+  Expected<Preset> preset = findPreset(name, format);
+  if (!preset.ok()) {
+    std::printf("%s\n", preset.message().c_str());
+    return;
+  }
+  Expected<QuantizedWeight> result =
+      quantizeWeight(preset->options, normalValues(rows * cols, 3), rows, cols,
+                     hessian.data());
+  if (!result.ok()) {
+    std::printf("%s\n", result.message().c_str());
+    return;
+  }
+  double n = double(rows), k = double(cols);
+  double floor = (n * k * k + 2 * k * k * k / 3) / rate * 1e-9;
+  const LayerReport &report = result->report;
+  std::printf("%-6s %-13s %8.2f s",
+              std::string(*numerics::blockFormatName(format)).c_str(),
+              std::string(name).c_str(), report.seconds);
+  if (preset->options.algorithm == Algorithm::GPTQ)
+    std::printf(" = %5.2f x floor", report.seconds / floor);
+  else
+    std::printf("                ");
+  std::printf("   objective %.5f (rtn %.5f)\n", report.objectiveAfter,
+              report.objectiveRTN);
+}
+
+int main(int argc, char **argv) {
+  size_t rows = argc > 2 ? std::strtoul(argv[1], nullptr, 10) : 1024;
+  size_t cols = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 4096;
+  std::string only = argc > 3 ? argv[3] : "";
+  double rate = sgemmRate();
+  std::printf("sgemm: %.1f Gflop/s\nlayer: %zu x %zu\n", rate, rows, cols);
+  Expected<std::vector<float>> hessian = randomHessian(cols);
+  if (!hessian.ok()) {
+    std::printf("%s\n", hessian.message().c_str());
+    return 1;
+  }
+  for (numerics::BlockFormat format : {numerics::kNVFP4, numerics::kMXFP4})
+    for (std::string_view name : kPresetNames)
+      if (only.empty() || only == name)
+        timePreset(name, format, rows, cols, *hessian, rate);
+  return 0;
+}

@@ -1,0 +1,51 @@
+//===- FP4GPUDialect.h - Dialect, types, operations -------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Declares the kernel dialect; the meaning of its operations is documented in
+// the .td files.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_DIALECT_FP4GPU_IR_FP4GPUDIALECT_H
+#define FP4_DIALECT_FP4GPU_IR_FP4GPUDIALECT_H
+
+#include "fp4/Dialect/FP4/IR/FP4Dialect.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUOps.h.inc"
+
+namespace fp4::gpu {
+
+/// Rows of the scale tiles that the tensor cores read.
+inline constexpr int64_t kScaleTileRows = 128;
+
+/// The types of the byte arrays that `fp4gpu.prepack` makes of a matrix.
+mlir::RankedTensorType getPrepackedElementsType(MicroscaledTensorType type);
+mlir::RankedTensorType getPrepackedScalesType(MicroscaledTensorType type);
+mlir::RankedTensorType getPrepackedTensorScaleType(mlir::MLIRContext *context);
+
+/// The format as the kernels know it, or nothing: 4-bit elements in blocks of
+/// one row with an MX or NVFP4 scale.
+bool isKernelFormat(FormatAttr format);
+
+} // namespace fp4::gpu
+
+#endif // FP4_DIALECT_FP4GPU_IR_FP4GPUDIALECT_H

@@ -1,0 +1,90 @@
+//===- FP4GPUTypes.td - Tiles, accumulators, schedules -----*- tablegen -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_DIALECT_FP4GPU_IR_FP4GPUTYPES_TD
+#define FP4_DIALECT_FP4GPU_IR_FP4GPUTYPES_TD
+
+include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+
+class FP4GPU_Type<string name, string typeMnemonic, list<Trait> traits = []>
+    : TypeDef<FP4GPU_Dialect, name, traits> {
+  let mnemonic = typeMnemonic;
+}
+
+def FP4GPU_TileType : FP4GPU_Type<"Tile", "tile"> {
+  let summary = "a tile in shared memory";
+  let description = [{
+    A block of a global array, held in one stage of a pipeline. How its bytes
+    are swizzled is up to the lowering.
+
+    - (C1) every dimension is positive.
+
+    Example:
+
+    ```mlir
+    !fp4gpu.tile<128x128xf4E2M1FN>        // elements: rows x depth
+    !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>     // their scales, one per 16 elements
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$shape,
+                        "::mlir::Type":$elementType);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of the tile without gaps.
+    int64_t getByteSize() const;
+  }];
+}
+
+def FP4GPU_AccType : FP4GPU_Type<"Acc", "acc"> {
+  let summary = "float32 accumulators of one output tile";
+  let description = [{
+    Distributed over registers (`mma.sync`) or tensor memory (`tcgen05`).
+
+    - (C1) both dimensions are positive.
+
+    Example:
+
+    ```mlir
+    !fp4gpu.acc<128x256>
+    ```
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$cols);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
+  let mnemonic = "schedule";
+  let summary = "the sizes by which a kernel is carried out";
+  let description = [{
+    | part | meaning |
+    |---|---|
+    | `tile` | rows x columns of the output tile of a CTA, times elements of the reduction per stage |
+    | `stages` | tiles of the reduction in flight in shared memory |
+    | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
+
+    A schedule is chosen from a table by target and shape
+    (`--convert-fp4-to-fp4gpu`); writing another one in the IR overrides it.
+
+    - (C1) every number is positive.
+
+    Example:
+
+    ```mlir
+    #fp4gpu.schedule<tile = 128x128x128, stages = 4, warps = 2x2>
+    ```
+  }];
+  let parameters = (ins "int64_t":$tileM, "int64_t":$tileN, "int64_t":$tileK,
+                        "int64_t":$stages, "int64_t":$warpsM,
+                        "int64_t":$warpsN);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+#endif // FP4_DIALECT_FP4GPU_IR_FP4GPUTYPES_TD

@@ -1,0 +1,186 @@
+//===- FP4GPULayoutOps.cpp - Prepacked bytes and launches -----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifiers of the operations on the host's side, and the folding of prepack,
+// by which constant weights get their kernel layout at compile time.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
+#include "fp4/Numerics/Packing.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+bool isKernelFormat(FormatAttr format) {
+  numerics::BlockFormat block = format.getBlockFormat();
+  return block.element == numerics::ElementFormat::E2M1 &&
+         block.blockRows == 1 &&
+         (block.scale == numerics::ScaleFormat::E8M0 ||
+          block.scale == numerics::ScaleFormat::UE4M3);
+}
+
+RankedTensorType getPrepackedElementsType(MicroscaledTensorType type) {
+  return type.getPackedBytesType();
+}
+
+RankedTensorType getPrepackedScalesType(MicroscaledTensorType type) {
+  int64_t rows = type.getShape()[0];
+  int64_t rowTiles = ShapedType::isDynamic(rows)
+                         ? ShapedType::kDynamic
+                         : llvm::divideCeil(rows, kScaleTileRows);
+  int64_t blocks = type.getNumCols() / type.getFormat().getBlockCols();
+  int64_t blockTiles = llvm::divideCeil(blocks, 4);
+  return RankedTensorType::get({rowTiles, blockTiles, 32, 4, 4},
+                               IntegerType::get(type.getContext(), 8));
+}
+
+RankedTensorType getPrepackedTensorScaleType(MLIRContext *context) {
+  return RankedTensorType::get({}, Float32Type::get(context));
+}
+
+//===----------------------------------------------------------------------===//
+// prepack, unpack
+//===----------------------------------------------------------------------===//
+
+static LogicalResult checkType(Operation *op, StringRef what, Type expected,
+                               Type got) {
+  if (expected == got)
+    return success();
+  return op->emitOpError() << "expected '" << what << "' of type " << expected
+                           << ", got " << got;
+}
+
+static LogicalResult verifyParts(Operation *op, StringRef what,
+                                 MicroscaledTensorType type, Type elements,
+                                 Type scales, Value tensorScale) {
+  FormatAttr format = type.getFormat();
+  if (type.getRank() != 2 || !isKernelFormat(format)) // C1
+    return op->emitOpError()
+           << "expected '" << what
+           << "' to be a matrix of f4E2M1FN elements with f8E4M3FN or "
+              "f8E8M0FNU scales in blocks of one row, got "
+           << type;
+  if (failed(checkType(op, "elements", getPrepackedElementsType(type),
+                       elements)) || // C2
+      failed(checkType(op, "scales", getPrepackedScalesType(type),
+                       scales))) // C3
+    return failure();
+  if (format.hasTensorScale() != static_cast<bool>(tensorScale)) // C4
+    return op->emitOpError()
+           << "expected "
+           << (tensorScale ? "no 'tensor_scale' for " : "a 'tensor_scale' for ")
+           << format << ", got " << (tensorScale ? "one" : "none");
+  if (!tensorScale)
+    return success();
+  return checkType(op, "tensor_scale",
+                   getPrepackedTensorScaleType(op->getContext()),
+                   tensorScale.getType());
+}
+
+void PrepackOp::build(OpBuilder &builder, OperationState &state, Value input) {
+  auto type = cast<MicroscaledTensorType>(input.getType());
+  SmallVector<Type> results = {getPrepackedElementsType(type),
+                               getPrepackedScalesType(type)};
+  if (type.getFormat().hasTensorScale())
+    results.push_back(getPrepackedTensorScaleType(builder.getContext()));
+  state.addOperands(input);
+  state.addTypes(results);
+}
+
+LogicalResult PrepackOp::verify() {
+  return verifyParts(*this, "input", getInput().getType(),
+                     getElements().getType(), getScales().getType(),
+                     getTensorScale());
+}
+
+LogicalResult PrepackOp::fold(FoldAdaptor adaptor,
+                              SmallVectorImpl<OpFoldResult> &results) {
+  if (auto producer = getInput().getDefiningOp<UnprepackOp>()) {
+    llvm::append_range(results, producer.getOperands());
+    return success();
+  }
+  auto packed = dyn_cast_if_present<PackedAttr>(adaptor.getInput());
+  if (!packed)
+    return failure();
+  std::optional<std::vector<uint8_t>> scales = readBytes(packed.getScales());
+  if (!scales)
+    return failure();
+  int64_t rows = packed.getScales().getShapedType().getDimSize(0);
+  int64_t blocks = packed.getScales().getShapedType().getDimSize(1);
+  std::vector<uint8_t> swizzled(numerics::scaleBytes128x4(rows, blocks));
+  numerics::swizzleScales128x4(scales->data(), rows, blocks, swizzled.data());
+  results.push_back(packed.getElements());
+  results.push_back(makeByteConstant(getScales().getType(), swizzled,
+                                     "fp4.prepacked_scales"));
+  if (getTensorScale())
+    results.push_back(DenseElementsAttr::get(
+        cast<ShapedType>(getTensorScale().getType()), packed.getTensorScale()));
+  return success();
+}
+
+LogicalResult UnprepackOp::verify() {
+  return verifyParts(*this, "result", getType(), getElements().getType(),
+                     getScales().getType(), getTensorScale());
+}
+
+//===----------------------------------------------------------------------===//
+// launch
+//===----------------------------------------------------------------------===//
+
+/// Whether a launch may pass a value of type `given` for an argument of type
+/// `argument` (C2, C3).
+static bool isCompatible(Type given, Type argument) {
+  auto global = dyn_cast<MemRefType>(argument);
+  if (!global)
+    return given == argument;
+  auto tensor = dyn_cast<RankedTensorType>(given);
+  if (!tensor)
+    return false;
+  SmallVector<int64_t> shape(global.getShape());
+  Type element = global.getElementType();
+  unsigned bits = element.getIntOrFloatBitWidth();
+  if (tensor.getElementType() != element) {
+    if (!tensor.getElementType().isInteger(8) || bits > 8)
+      return false;
+    if (bits == 4 && !shape.empty())
+      shape.back() /= 2;
+  }
+  return succeeded(verifyCompatibleShape(shape, tensor.getShape()));
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  Operation *callee = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  if (callee && !getKernelAttr().getNestedReferences().empty())
+    return success();
+  auto kernel = dyn_cast_if_present<KernelOp>(callee);
+  if (!kernel) // C1
+    return emitOpError() << "expected " << getKernelAttr()
+                         << " to be a fp4gpu.kernel";
+  SmallVector<Type> given(getOperandTypes());
+  llvm::append_range(given, getResultTypes());
+  auto arguments = kernel.getBody().getArguments();
+  if (given.size() != arguments.size()) { // C1
+    InFlightDiagnostic diag = emitOpError()
+                              << "expected " << arguments.size()
+                              << " operands and results, got " << given.size();
+    diag.attachNote(kernel.getLoc()) << "the kernel is here";
+    return diag;
+  }
+  for (auto [index, type, argument] : llvm::enumerate(given, arguments))
+    if (!isCompatible(type, argument.getType())) // C2, C3
+      return emitOpError() << "expected a value for argument '"
+                           << kernel.getArgumentName(index) << "' of type "
+                           << argument.getType() << ", got " << type;
+  return success();
+}
+
+} // namespace fp4::gpu
