@@ -13,9 +13,9 @@
 #ifndef FP4_INITALLPASSES_H
 #define FP4_INITALLPASSES_H
 
+#include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
-#include "fp4/Conversion/LowerToLLVM.h"
 
 namespace fp4 {
 
