@@ -26,17 +26,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 HERE = pathlib.Path(__file__).resolve().parent
-HELD_OUT = f"x={HERE}/activations.safetensors:held_out"
-CALIBRATION = f"x={HERE}/activations.safetensors:calibration"
-# Row of the table -> options of fp4-compile.
-ALGORITHMS = {
-    "rtn": ["--algorithm=rtn", "--rotate=none"],
-    "rtn + hadamard": ["--algorithm=rtn", "--rotate=auto"],
-    "gptq": ["--algorithm=gptq", "--rotate=none"],
-    "mr-gptq": ["--algorithm=mr-gptq", "--rotate=auto"],
-    "mr-gptq-plus": ["--algorithm=mr-gptq-plus", "--rotate=auto"],
-}
+HELD_OUT = f"{HERE}/activations.safetensors:held_out"
+CALIBRATION = f"{HERE}/activations.safetensors:calibration"
 FORMATS = {"nvfp4": 4.5, "mxfp4": 4.25}
+# The rotation has the block of the format.
+BLOCK = {"nvfp4": 16, "mxfp4": 32}
+# Row of the table -> algorithm and whether there is a rotation.
+ALGORITHMS = {
+    "rtn": ("rtn", False),
+    "rtn + hadamard": ("rtn", True),
+    "gptq": ("gptq", False),
+    "mr-gptq": ("mr-gptq", True),
+    "mr-gptq-plus": ("mr-gptq-plus", True),
+}
 
 
 class Tools:
@@ -83,14 +85,15 @@ def measure(tools, progress):
     progress.advance(task)
     errors = {}
     for fmt in FORMATS:
-        for name, options in ALGORITHMS.items():
+        for name, (algorithm, rotated) in ALGORITHMS.items():
             pair = []
             for activations in ("none", fmt):
                 progress.update(task, description=f"{fmt} {name}")
                 module = tools.compile(
                     f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
                     f"--format={fmt}", f"--activations={activations}",
-                    f"--hessians={hessians}", *options)
+                    f"--hessians={hessians}", f"--algorithm={algorithm}",
+                    f"--rotation={BLOCK[fmt] if rotated else 0}")
                 pair.append(relative_error(tools.evaluate(module), reference))
                 progress.advance(task)
             errors[fmt, name] = tuple(pair)

@@ -41,6 +41,13 @@ static cl::opt<std::string> target("target", cl::cat(category),
 static cl::opt<std::string> format("format", cl::cat(category),
                                    cl::init("nvfp4"), cl::value_desc("name"),
                                    cl::desc("Block format: nvfp4 or mxfp4"));
+static cl::opt<std::string> activations(
+    "activations", cl::cat(category), cl::value_desc("name"),
+    cl::desc("Block format of the activations, or none (as the weights)"));
+static cl::opt<std::string> activationScaleRule(
+    "activation-scale-rule", cl::cat(category), cl::value_desc("name"),
+    cl::desc("floor, rceil, even, absmax, four_over_six or search "
+             "(four_over_six for nvfp4, even for mxfp4)"));
 static cl::opt<std::string>
     algorithm("algorithm", cl::cat(category), cl::init("mr-gptq"),
               cl::value_desc("name"),
@@ -49,8 +56,8 @@ static cl::opt<std::string>
 static cl::opt<int64_t>
     rotation("rotation", cl::cat(category), cl::init(-1),
              cl::value_desc("block"),
-             cl::desc("Values per Hadamard rotation, 0 for none (32 for "
-                      "mr-gptq, else 0)"));
+             cl::desc("Values per Hadamard rotation, 0 for none (the "
+                      "format's block for mr-gptq, else 0)"));
 static cl::opt<std::string>
     weights("weights", cl::cat(category), cl::value_desc("file"),
             cl::desc("safetensors file, index or folder with the weights that "
@@ -103,6 +110,12 @@ writeText(llvm::StringRef path,
   return success();
 }
 
+/// With the resources that hold its weights, which operator<< leaves out.
+static void printModule(ModuleOp module, llvm::raw_ostream &os) {
+  module->print(os);
+  os << "\n";
+}
+
 namespace {
 /// One run of the compiler over a module.
 class Compilation {
@@ -112,6 +125,8 @@ public:
       : context(context), arch(arch), last(last) {
     options.target = target;
     options.format = format;
+    options.activations = activations;
+    options.activationScaleRule = activationScaleRule;
     options.algorithm = algorithm;
     options.rotation = rotation;
     options.weights = weights;
@@ -139,7 +154,8 @@ LogicalResult Compilation::runPhase(ModuleOp module, const fp4::Phase &phase) {
   if (dump.empty())
     return success();
   std::string path = dump + "/" + phase.name.str() + ".mlir";
-  return writeText(path, [&](llvm::raw_ostream &os) { os << module << "\n"; });
+  return writeText(path,
+                   [&](llvm::raw_ostream &os) { printModule(module, os); });
 }
 
 FailureOr<std::string> Compilation::translate(ModuleOp module) {
@@ -158,7 +174,8 @@ LogicalResult Compilation::run(ModuleOp module) {
       break;
   }
   if (last.build)
-    return writeText("-", [&](llvm::raw_ostream &os) { os << module << "\n"; });
+    return writeText("-",
+                     [&](llvm::raw_ostream &os) { printModule(module, os); });
   FailureOr<std::string> ptx = translate(module);
   if (failed(ptx))
     return failure();
