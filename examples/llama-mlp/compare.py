@@ -111,9 +111,10 @@ def print_errors(console, errors):
 
 def compile_kernels(tools, console):
     """Compiles to an artifact per format and prints its kernels."""
-    table = Table(title="PTX for sm_120a (assembled, not timed: no Blackwell GPU here)")
-    for column in ("format", "file", "kernel", "instructions", "mma.sync block_scale"):
-        table.add_column(column, justify="left" if column in ("format", "file", "kernel") else "right")
+    table = Table(title="PTX for sm_120a: correct on the emulator, never timed (no Blackwell GPU here)")
+    for column in ("format", "kernel", "instructions", "block-scaled mma.sync"):
+        table.add_column(column, justify="left" if column in ("format", "kernel") else "right")
+    files = []
     for fmt in FORMATS:
         artifact = tools.out / f"mlp-{fmt}.fp4"
         shutil.rmtree(artifact, ignore_errors=True)
@@ -122,12 +123,14 @@ def compile_kernels(tools, console):
                   f"--hessians={tools.out}/hessians.safetensors", "--target=sm_120a",
                   "-o", artifact)
         manifest = json.loads((artifact / "manifest.json").read_text())
+        files.append(artifact / manifest["ptx"]["file"])
         for kernel in manifest["kernels"]:
             counts = kernel["instructions"]
-            mma = sum(n for op, n in counts.items() if op.startswith("mma.sync") and "block_scale" in op)
-            table.add_row(fmt, str(artifact / kernel["ptx"]), kernel["name"],
-                          str(sum(counts.values())), str(mma))
+            mma = sum(n for opcode, n in counts["by_opcode"].items() if "block_scale" in opcode)
+            table.add_row(fmt, kernel["name"], str(counts["total"]), str(mma))
     console.print(table)
+    for file in files:
+        console.print(f"PTX: {file}", soft_wrap=True)
 
 
 def main():
