@@ -42,6 +42,7 @@ static void buildRotate(OpPassManager &pm, const CompileOptions &options) {
 }
 
 static void buildFuse(OpPassManager &pm, const CompileOptions &) {
+  pm.addPass(fp4::createFuseRotations());
   addCleanup(pm);
 }
 
