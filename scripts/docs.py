@@ -209,6 +209,10 @@ class Generator:
         for source in sorted(INCLUDE.rglob("*Dialect.td")):
             name = source.name.removesuffix("Dialect.td")
             pages[f"Dialects/{name}.md"] = self.dialect(source)
+        interfaces = sorted(INCLUDE.rglob("*Interface.td"))
+        if interfaces:
+            texts = [self.tablegen(td, "-gen-op-interface-docs") for td in interfaces]
+            pages["Interfaces.md"] = "# Interfaces\n\n" + "\n".join(texts)
         sections = map(self.passes, sorted(INCLUDE.rglob("Passes.td")))
         pages["Passes.md"] = "# Passes\n\n" + "\n".join(sections)
         return pages

@@ -1,4 +1,4 @@
-//===- Passes.td - Passes over the fp4 dialect --------------*- tablegen -*-===//
+//===- Passes.td - Passes over the fp4 dialect -------------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
