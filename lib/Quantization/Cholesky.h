@@ -1,4 +1,4 @@
-//===- Cholesky.h - Blocked Cholesky factorization ------------ -*- C++ -*-===//
+//===- Cholesky.h - Blocked Cholesky factorization --------------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Factor.h - Order, damping and factor of a Hessian ------ -*- C++ -*-===//
+//===- Factor.h - Order, damping and factor of a Hessian --------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Objective.h - The quadratic form of a tile ------------- -*- C++ -*-===//
+//===- Objective.h - The quadratic form of a tile ---------------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

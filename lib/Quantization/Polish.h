@@ -1,4 +1,4 @@
-//===- Polish.h - Coordinate descent on codes and scales ------ -*- C++ -*-===//
+//===- Polish.h - Coordinate descent on codes and scales --------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Rounding.h - Vectorizable element rounding ------------- -*- C++ -*-===//
+//===- Rounding.h - Vectorizable element rounding ---------------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,8 +7,8 @@
 //
 // The values of numerics::encodeElement without the codes: rounding to nearest,
 // ties to even, saturating, written without branches so that the compiler turns
-// a loop over rows into vector code. Adding and subtracting 1.5 * 2^23 quanta
-// makes the float32 adder round to a multiple of the quantum.
+// a loop over rows into vector code. Adding and subtracting 2^23 quanta makes
+// the float32 adder round to a multiple of the quantum.
 //
 //===----------------------------------------------------------------------===//
 
@@ -40,7 +40,7 @@ public:
   float operator()(float value) const {
     float magnitude = std::min(std::fabs(value), maxFinite);
     uint32_t binade = std::max(toBits(magnitude) & kExponentMask, minBinade);
-    float magic = 1.5f * fromBits(binade + binadeToMagic);
+    float magic = fromBits(binade + binadeToMagic);
     return std::copysign((magnitude + magic) - magic, value);
   }
 

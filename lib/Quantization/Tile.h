@@ -1,4 +1,4 @@
-//===- Tile.h - Rows of a layer, stored column by column ------ -*- C++ -*-===//
+//===- Tile.h - Rows of a layer, stored column by column --------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

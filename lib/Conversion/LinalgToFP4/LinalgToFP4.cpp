@@ -16,6 +16,7 @@
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
+#include "fp4/Dialect/FP4/IR/LayerAttributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -371,8 +372,8 @@ LogicalResult ConvertLinalgToFP4::convert(LinearLayer &layer) {
       type.getElementType());
   auto matmul = MatmulOp::create(builder, loc, productType, matrix, weight,
                                  layer.bias, /*activation=*/nullptr);
-  matmul->setAttr("fp4.layer", builder.getStringAttr(getLayerName(
-                                   layer.weightSource, numLayers++)));
+  matmul->setAttr(kLayerAttr, builder.getStringAttr(getLayerName(
+                                  layer.weightSource, numLayers++)));
   ++numConverted;
   numBiases += bool(layer.bias);
   Value result = expandResult(builder, loc, matmul, activation, type);

@@ -198,3 +198,34 @@ TEST(BlockExamples, MXBlockReconstructsItsLargestElement) {
     EXPECT_EQ(quantizeRow(kMXFP4, ScaleRule::RCeil, x).values[31], row.rceil);
   }
 }
+
+//===----------------------------------------------------------------------===//
+// Ties and windows of the rules that compare errors
+//===----------------------------------------------------------------------===//
+
+TEST(BlockExamples, SearchPrefersTheSmallerOfEqualScales) {
+  // 4 is exact with the scales 1 and 2 (as 4 and 2); 0.5 would clip it to 3.
+  std::vector<float> x(32, 0.0f);
+  x[0] = 4.0f;
+  EXPECT_EQ(quantizeRow(kMXFP4, ScaleRule::Search, x).scales, Bytes{127});
+}
+
+TEST(BlockExamples, SearchMayClipTheLargestElement) {
+  // Scale 1 keeps 4 and rounds 31 times 0.25 to 0: error 31/16. Scale 0.5,
+  // one below Floor's, holds 0.25 as half a unit and clips 4 to 3: error 1.
+  std::vector<float> x(32, 0.25f);
+  x[0] = 4.0f;
+  EXPECT_EQ(quantizeRow(kMXFP4, ScaleRule::Floor, x).scales, Bytes{127});
+  Quantized q = quantizeRow(kMXFP4, ScaleRule::Search, x);
+  EXPECT_EQ(q.scales, Bytes{126});
+  EXPECT_EQ(squaredError(x, q), 1.0);
+}
+
+TEST(BlockExamples, FourOverSixPrefersSixOnATie) {
+  // 6 = 6 * 1 = 4 * 1.5 is exact either way; 0x38 is the scale 1.
+  std::vector<float> x(16, 0.0f);
+  x[0] = 6.0f;
+  QuantizeOptions options;
+  options.rule = ScaleRule::FourOverSix;
+  EXPECT_EQ(quantize(kNVFP4, options, x, 16, 1.0f).scales, Bytes{0x38});
+}

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Order of operations, zeros, underflow, NaN and infinity, square blocks,
-// stochastic rounding within blocks, names and legality.
+// Order of operations, zeros, underflow, NaN and infinity, square blocks, and
+// stochastic rounding within blocks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -277,42 +277,4 @@ TEST(BlockStochastic, UsesTheWordOfEachElement) {
                                                     x[i] / scale, words[i]));
     }
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Names and legality
-//===----------------------------------------------------------------------===//
-
-TEST(BlockNames, RoundTrip) {
-  for (const BlockFormat &format : kAllFormats)
-    EXPECT_EQ(parseBlockFormat(*blockFormatName(format)), format);
-  for (ScaleRule rule : kAllRules)
-    EXPECT_EQ(parseScaleRule(scaleRuleName(rule)), rule);
-  EXPECT_FALSE(parseBlockFormat("NVFP4"));
-  EXPECT_FALSE(parseScaleRule("ceil")); // torchao's CEIL is another rule
-  BlockFormat square = kNVFP4;
-  square.blockRows = 16;
-  EXPECT_FALSE(blockFormatName(square));
-}
-
-TEST(BlockNames, StorageCost) {
-  EXPECT_EQ(bitsPerElement(kNVFP4), 4.5);
-  EXPECT_EQ(bitsPerElement(kMXFP4), 4.25);
-  EXPECT_EQ(bitsPerElement(kMXFP6E2M3), 6.25);
-  EXPECT_EQ(bitsPerElement(kMXINT8), 8.25);
-}
-
-TEST(BlockNames, LegalRules) {
-  for (const BlockFormat &format : kAllFormats) {
-    bool powersOfTwo = format.scale == ScaleFormat::E8M0;
-    EXPECT_TRUE(isScaleRuleLegal(defaultScaleRule(format), format));
-    EXPECT_TRUE(isScaleRuleLegal(ScaleRule::Search, format));
-    for (ScaleRule rule : {ScaleRule::Floor, ScaleRule::RCeil, ScaleRule::Even})
-      EXPECT_EQ(isScaleRuleLegal(rule, format), powersOfTwo);
-    EXPECT_EQ(isScaleRuleLegal(ScaleRule::AbsMax, format), !powersOfTwo);
-  }
-  EXPECT_TRUE(isScaleRuleLegal(ScaleRule::FourOverSix, kNVFP4));
-  BlockFormat eightBit = kNVFP4;
-  eightBit.element = ElementFormat::E4M3;
-  EXPECT_FALSE(isScaleRuleLegal(ScaleRule::FourOverSix, eightBit));
 }

@@ -80,6 +80,10 @@ TEST(InLoop, BlocksOfSeveralRowsGetOneScale) {
   constexpr BlockFormat kSquare = {ElementFormat::E2M1, ScaleFormat::UE4M3, 16,
                                    16, true};
   SyntheticLayer layer(25, 80, 64, 256);
+  // The first and the last row of each block decide its scale.
+  for (size_t row : {0, 31, 32, 63, 79})
+    for (size_t col = 0; col < 64; ++col)
+      layer.weights[row * 64 + col] *= 20;
   WeightOptions options = inLoopOptions(kSquare);
   options.polishSweeps = 1;
   LayerReport inLoop = quantize(options, layer).report;

@@ -60,6 +60,39 @@ TEST(Presets, AreLegalForEveryFormat) {
     }
 }
 
+TEST(Presets, FollowTheTable) {
+  struct Row {
+    std::string_view name;
+    WeightScaleRule mantissaRule, powerOfTwoRule;
+    ColumnOrder order;
+    unsigned sweeps;
+  };
+  const Row table[] = {{"rtn", WeightScaleRule::AbsMax, WeightScaleRule::Floor,
+                        ColumnOrder::Natural, 0},
+                       {"gptq", WeightScaleRule::AbsMax, WeightScaleRule::Floor,
+                        ColumnOrder::ActOrder, 0},
+                       {"mr-gptq", WeightScaleRule::Mse,
+                        WeightScaleRule::Search, ColumnOrder::ActOrder, 0},
+                       {"mr-gptq-plus", WeightScaleRule::InLoop,
+                        WeightScaleRule::InLoop, ColumnOrder::Group, 2},
+                       {"fp-quant", WeightScaleRule::Mse,
+                        WeightScaleRule::FourThirds, ColumnOrder::ActOrder, 0}};
+  ASSERT_EQ(std::size(table), std::size(kPresetNames));
+  for (const Row &row : table)
+    for (BlockFormat format : {kNVFP4, kMXFP4}) {
+      WeightOptions options = findPreset(row.name, format)->options;
+      EXPECT_EQ(options.scaleRule,
+                format == kNVFP4 ? row.mantissaRule : row.powerOfTwoRule)
+          << row.name;
+      EXPECT_EQ(options.order, row.order) << row.name;
+      EXPECT_EQ(options.polishSweeps, row.sweeps) << row.name;
+      EXPECT_EQ(options.tensorScaleRule, row.name == "mr-gptq-plus"
+                                             ? TensorScaleRule::Headroom
+                                             : TensorScaleRule::Full)
+          << row.name;
+    }
+}
+
 TEST(Presets, UnknownNameListsTheKnownOnes) {
   EXPECT_EQ(findPreset("awq", kNVFP4).message(),
             "unknown quantization preset 'awq', expected one of rtn, gptq, "

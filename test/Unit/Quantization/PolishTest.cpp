@@ -81,10 +81,9 @@ TEST(Polish, LeavesAnOptimumAlone) {
 }
 
 TEST(Polish, RefitsTheScaleOfABlock) {
-  // All weights 5.5, H = I: AbsMax gives 5.5/6 -> 0.9375 (0x37), value 5.625,
-  // error 0.125 each. The best scale for element 6 is 5.5/6 = 0.91666..., whose
-  // nearest UE4M3 neighbours are 0.875 and 0.9375: no gain, stays. With the
-  // tensor scale fixed at 5.5/6, byte 0x38 (1.0) is exact from any start.
+  // All weights 5.5, H = I: AbsMax gives 5.5/6 -> 0.9375 (0x37), element 6. The
+  // best scale for element 6 is 5.5/6 = 0.91666..., between 0.875 and 0.9375:
+  // nearest is what it has.
   std::vector<float> weights(16, 5.5f);
   std::vector<float> hessian(16 * 16);
   for (size_t i = 0; i < 16; ++i)

@@ -1,4 +1,4 @@
-//===- ReferenceGPTQ.h - GPTQ in its textbook form ------------ -*- C++ -*-===//
+//===- ReferenceGPTQ.h - GPTQ in its textbook form --------------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // An independent implementation: column-by-column removal from an explicit
-// inverse Hessian (Optimal Brain Quantization, arXiv 2208.11580, equation 2),
+// inverse Hessian (Optimal Brain Quantization, arXiv 2208.11580),
 // all in double, without batches, Cholesky factors or tiles.
 //
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,4 @@
-//===- FP4Folds.cpp - Folding of the fp4 operations
-//---------------------------===//
+//===- FP4Folds.cpp - Folding of the fp4 operations -----------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

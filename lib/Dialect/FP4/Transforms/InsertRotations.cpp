@@ -69,6 +69,8 @@ struct InsertRotations : fp4::impl::InsertRotationsBase<InsertRotations> {
       }
       matmul.getLhsMutable().assign(rotate(matmul.getLhs()));
       matmul.getRhsMutable().assign(rotate(widen(matmul.getRhs())));
+      matmul->setAttr(kInputRotationAttr,
+                      Builder(&getContext()).getI64IntegerAttr(size));
       ++numRotated;
     });
   }

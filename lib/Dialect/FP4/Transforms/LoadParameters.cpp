@@ -11,10 +11,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassOptions.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
-#include "fp4/TensorIO/Safetensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -65,20 +65,6 @@ static Type getElementType(MLIRContext *context, DType dtype) {
     return {};
   }
   llvm_unreachable("unknown dtype");
-}
-
-/// The name in the file that is closest to `name`.
-static std::string findNearest(const CheckpointReader &file, StringRef name) {
-  std::string nearest;
-  unsigned best = ~0u;
-  for (const std::string &candidate : file.tensors()) {
-    unsigned distance = name.edit_distance(candidate);
-    if (distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  return nearest;
 }
 
 static LogicalResult checkType(ParameterOp op, const NDArray &array) {
@@ -138,10 +124,10 @@ private:
     for (ParameterOp op : parameters) {
       std::string name = op.getName().str();
       if (!file->contains(name))
-        return op.emitOpError() << "expected a tensor \"" << name << "\" in "
-                                << path.getValue()
-                                << ", got none; the nearest name is \""
-                                << findNearest(*file, name) << "\"";
+        return op.emitOpError()
+               << "expected a tensor \"" << name << "\" in " << path.getValue()
+               << ", got none; the nearest name is \""
+               << findNearestTensor(*file, name) << "\"";
       Expected<NDArray> array = file->tensor(name);
       if (!array.ok())
         return op.emitOpError() << array.message();
@@ -166,8 +152,6 @@ private:
     for (Operation *user : llvm::make_early_inc_range(constant.getUsers()))
       if (auto transpose = dyn_cast<linalg::TransposeOp>(user))
         foldTranspose(transpose, attr);
-    if (constant.use_empty())
-      constant.getDefiningOp()->erase();
   }
 
   /// The transposition that --convert-linalg-to-fp4 leaves for a parameter.
@@ -180,11 +164,8 @@ private:
     OpBuilder builder(op);
     Value constant =
         arith::ConstantOp::create(builder, op.getLoc(), transposed);
-    Operation *init = op.getInit().getDefiningOp();
     op->getResult(0).replaceAllUsesWith(constant);
-    op.erase();
-    if (init && isOpTriviallyDead(init))
-      init->erase();
+    eraseDeadOps(op);
     ++numTransposed;
   }
 

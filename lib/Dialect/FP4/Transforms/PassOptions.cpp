@@ -11,6 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "PassOptions.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -44,7 +46,7 @@ bool LayerFilter::matches(MatmulOp matmul) const {
 }
 
 StringRef getLayerName(MatmulOp matmul) {
-  auto name = matmul->getAttrOfType<StringAttr>("fp4.layer");
+  auto name = matmul->getAttrOfType<StringAttr>(kLayerAttr);
   return name ? name.getValue() : StringRef();
 }
 
@@ -65,6 +67,33 @@ LogicalResult checkBlocked(MatmulOp matmul, FormatAttr format) {
            << describeLayer(matmul) << ": expected K to be a multiple of the "
            << "block " << block << " of " << format << ", got " << k;
   return success();
+}
+
+std::string findNearestTensor(const CheckpointReader &file, StringRef name) {
+  std::string nearest;
+  unsigned best = ~0u;
+  for (const std::string &candidate : file.tensors()) {
+    unsigned distance = name.edit_distance(candidate);
+    if (distance < best) {
+      best = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+void eraseDeadOps(Operation *op) {
+  SmallVector<Operation *> worklist = {op};
+  while (!worklist.empty()) {
+    Operation *next = worklist.pop_back_val();
+    if (!next || !isOpTriviallyDead(next))
+      continue;
+    llvm::SmallSetVector<Operation *, 4> producers;
+    for (Value operand : next->getOperands())
+      producers.insert(operand.getDefiningOp());
+    next->erase();
+    worklist.append(producers.begin(), producers.end());
+  }
 }
 
 } // namespace fp4

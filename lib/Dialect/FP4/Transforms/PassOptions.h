@@ -13,6 +13,8 @@
 #define FP4_LIB_DIALECT_FP4_TRANSFORMS_PASSOPTIONS_H
 
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
+#include "fp4/Dialect/FP4/IR/LayerAttributes.h"
+#include "fp4/TensorIO/Safetensors.h"
 #include "llvm/Support/Regex.h"
 
 namespace fp4 {
@@ -42,6 +44,14 @@ std::string describeLayer(MatmulOp matmul);
 /// An error unless the matmul's K is static and a multiple of the format's
 /// block columns.
 mlir::LogicalResult checkBlocked(MatmulOp matmul, FormatAttr format);
+
+/// The name in the file that is closest to `name`.
+std::string findNearestTensor(const CheckpointReader &file,
+                              llvm::StringRef name);
+
+/// Erases `op` and what it alone uses, as far as nothing needs them. `op` may
+/// be null.
+void eraseDeadOps(mlir::Operation *op);
 
 } // namespace fp4
 

@@ -14,6 +14,7 @@
 #include "fp4/Numerics/Hadamard.h"
 #include "fp4/Numerics/Half.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -31,6 +32,13 @@ bool isConstantWeight(Value value) {
 }
 
 std::optional<WeightSource> WeightSource::match(Value value) {
+  std::optional<WeightSource> source = matchAnyRank(value);
+  if (source && source->type.getRank() != 2)
+    return std::nullopt;
+  return source;
+}
+
+std::optional<WeightSource> WeightSource::matchAnyRank(Value value) {
   WeightSource source;
   while (Operation *producer = value.getDefiningOp()) {
     if (auto hadamard = dyn_cast<HadamardOp>(producer))
@@ -41,13 +49,18 @@ std::optional<WeightSource> WeightSource::match(Value value) {
   }
   source.op = value.getDefiningOp<arith::ConstantOp>();
   source.type = dyn_cast<RankedTensorType>(value.getType());
-  if (!source.op || !source.type || source.type.getRank() != 2)
+  if (!source.op || !source.type || source.type.getRank() == 0)
     return std::nullopt;
   Type element = source.type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isF16())
     return std::nullopt;
   source.attr = cast<ElementsAttr>(source.op.getValue());
   return source;
+}
+
+std::string WeightSource::keyWith(StringRef suffix) const {
+  StringRef key = getResourceKey(attr);
+  return ((key.empty() ? "weight" : key) + suffix).str();
 }
 
 /// Rounds to the type in which a rotation leaves its result.
@@ -74,6 +87,27 @@ bool WeightSource::readRows(int64_t first, int64_t count, float *out) const {
     roundTo(hadamard.getType().getElementType(), out, size);
   }
   return true;
+}
+
+int64_t WeightSource::chunkRows() const {
+  int64_t wanted = (int64_t(1) << 22) / std::max<int64_t>(cols(), 1);
+  return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(rows(), 1));
+}
+
+Status WeightSource::checkValues() const {
+  std::vector<float> chunk(chunkRows() * cols());
+  for (int64_t first = 0; first < rows(); first += chunkRows()) {
+    int64_t count = std::min(chunkRows(), rows() - first) * cols();
+    if (!readFloatRange(attr, first * cols(), count, chunk.data()))
+      return Status::error("cannot read the weight's resource");
+    for (int64_t i = 0; i < count; ++i)
+      if (!std::isfinite(chunk[i]))
+        return Status::error("weight is " + std::to_string(chunk[i]) +
+                             " at row " + std::to_string(first + i / cols()) +
+                             ", column " + std::to_string(i % cols()) +
+                             ", expected finite values");
+  }
+  return Status::success();
 }
 
 } // namespace fp4

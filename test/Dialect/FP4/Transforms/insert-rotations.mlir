@@ -10,8 +10,8 @@
 // CHECK: %[[GR:.*]] = fp4.hadamard %[[GF]] block 16 : tensor<32x64xf32>
 // CHECK: %[[U:.*]] = arith.constant
 // CHECK: %[[UR:.*]] = fp4.hadamard %[[U]] block 16 : tensor<32x64xf32>
-// CHECK: fp4.matmul %[[XR]], %[[GR]] {fp4.layer = "gate"} : tensor<?x64xf32>, tensor<32x64xf32> -> tensor<?x32xf32>
-// CHECK: fp4.matmul %[[XR]], %[[UR]] {fp4.layer = "up"}
+// CHECK: fp4.matmul %[[XR]], %[[GR]] {fp4.input_rotation = 16 : i64, fp4.layer = "gate"} : tensor<?x64xf32>, tensor<32x64xf32> -> tensor<?x32xf32>
+// CHECK: fp4.matmul %[[XR]], %[[UR]] {fp4.input_rotation = 16 : i64, fp4.layer = "up"}
 func.func @rotates_both_operands(%x: tensor<?x64xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>) {
   %gate = fp4.parameter "gate" : tensor<32x64xbf16>
   %up = arith.constant dense<0.5> : tensor<32x64xf32>

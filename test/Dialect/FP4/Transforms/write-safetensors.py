@@ -1,11 +1,13 @@
 """Writes a small safetensors file: FILE NAME:DTYPE:SHAPE:VALUES...
 
-SHAPE and VALUES are separated by commas; values repeat to fill the shape. The
-first 8 - len(header) % 8 bytes of padding keep the data aligned, as writers do.
+SHAPE is a list of extents separated by commas. VALUES is such a list too and
+repeats to fill the shape; or it is a list of settings over zeros, "diag=V" for
+the diagonal of a matrix and "I=V" for the value at flat index I.
 """
 
 import itertools
 import json
+import math
 import struct
 import sys
 
@@ -15,17 +17,27 @@ def encode(dtype, value):
     return {"F32": bits, "BF16": bits[2:]}.get(dtype) or struct.pack("<b", int(value))
 
 
+def expand(text, shape):
+    count = math.prod(shape)
+    if "=" not in text:
+        return itertools.islice(itertools.cycle(text.split(",")), count)
+    values = [0.0] * count
+    for setting in text.split(","):
+        where, value = setting.split("=")
+        if where == "diag":
+            values[:: shape[1] + 1] = [value] * shape[0]
+        else:
+            values[int(where)] = value
+    return values
+
+
 path, tensors = sys.argv[1], sys.argv[2:]
 header, data = {}, b""
 for text in tensors:
-    name, dtype, shape, values = text.split(":")
-    shape = [int(d) for d in shape.split(",")]
-    count = 1
-    for d in shape:
-        count *= d
+    name, dtype, extents, values = text.split(":")
+    shape = [int(extent) for extent in extents.split(",")]
     begin = len(data)
-    for value in itertools.islice(itertools.cycle(values.split(",")), count):
-        data += encode(dtype, value)
+    data += b"".join(encode(dtype, value) for value in expand(values, shape))
     header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, len(data)]}
 text = json.dumps(header).encode()
 text += b" " * (-len(text) % 8)

@@ -1,4 +1,4 @@
-//===- Passes.td - Passes over the fp4 dialect --------------*- tablegen -*-===//
+//===- Passes.td - Passes over the fp4 dialect -------------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -54,6 +54,9 @@ def InsertRotations : Pass<"fp4-insert-rotations"> {
 
     (* example filepath=test/Dialect/FP4/Transforms/insert-rotations.mlir *)
 
+    The matmul gets the attribute `fp4.input_rotation` with the block, by which
+    `--fp4-quantize-weights` finds the rotation when others have moved it.
+
     Requires: a power of two `block` in 2..1024. Guarantees: one rotation per
     distinct activation, shared by the layers that read it; layers that are
     rotated already stay as they are. Does not touch layers with a quantized
@@ -67,6 +70,55 @@ def InsertRotations : Pass<"fp4-insert-rotations"> {
   let statistics = [
     Statistic<"numRotated", "num-rotated", "Layers rotated">,
     Statistic<"numSkipped", "num-skipped", "Layers that the block does not divide">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
+}
+
+def FuseRotations : Pass<"fp4-fuse-rotations"> {
+  let summary = "Move rotations to where they cost least";
+  let description = [{
+    Chooses for every value above a rotation whether the program keeps it as it
+    is or rotated, so that the least work remains at run time (a minimum cut;
+    what an operation allows is its model of `RotationOpInterface`), and folds
+    rotations of constants into them.
+
+    (* example filepath=test/Dialect/FP4/Transforms/fuse-rotations.mlir *)
+
+    | operation | what a rotation of its result does |
+    |---|---|
+    | constant | folds in, as float32 for widened weights |
+    | `fp4.matmul`, constant weight, no activation | absorbed: x W^T R = x (R^T W)^T, and the bias is rotated |
+    | `tensor.collapse_shape`, `expand_shape`, `cast` that keep blocks whole | passes |
+    | `arith` casts between floats | passes; values are rounded after the rotation instead of before |
+    | `arith` and `linalg` sums, differences, negations, products and quotients by what does not vary along the last dimension, transpositions and broadcasts of other dimensions | passes; all summands are rotated |
+    | product with a constant vector, read by linear layers only (the gain of an RMSNorm) | passes; the vector moves into the layers' weights and into `fp4.input_gain` |
+    | anything else: activations, softmax, arguments | blocked |
+
+    A rotated value can be read by a sum of squares along the last dimension (the
+    mean square of an RMSNorm) and by a float `fp4.matmul`, whose weight then
+    absorbs the rotation. Any other reader gets an inverse rotation, one per
+    value, if the whole is still cheaper.
+
+    `linalg` operations are recognized by their bodies: linear in the operands
+    that vary along the last dimension. An RMSNorm may be one `linalg.generic`
+    behind its mean square or several operations; `math.powf` as the square is
+    not recognized.
+
+    Guarantees: the result differs by the rounding of rotated constants (float32)
+    and of float casts that a rotation has passed. One rotation per distinct
+    value is left. Rotations stay where they are when moving them gains nothing.
+    Does not move rotations down from operands to results unless a rotation below
+    asks for it.
+  }];
+  let options = [
+    Option<"foldConstants", "fold-constants", "bool", /*default=*/"true",
+           "Evaluate rotations of constants. Without it "
+           "--fp4-quantize-weights reads through them, and no weight is held "
+           "in float32">
+  ];
+  let statistics = [
+    Statistic<"numRemoved", "num-removed", "Rotations at run time removed">,
+    Statistic<"numFolded", "num-folded", "Rotations folded into constants">
   ];
   let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
 }
@@ -150,6 +202,66 @@ def ExposeLinearInputs : Pass<"fp4-expose-linear-inputs", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numExposed", "num-exposed", "Values returned">
   ];
+}
+
+def QuantizeWeights : Pass<"fp4-quantize-weights"> {
+  let summary = "Quantize the constant weights of linear layers";
+  let description = [{
+    Replaces the right operand of every `fp4.matmul` over a constant by an
+    `fp4.constant`, whose bits are resources named after the layer. The weight is
+    read through `arith.extf` and `fp4.hadamard`, so rotations need not have been
+    folded before.
+
+    (* example filepath=test/Dialect/FP4/Transforms/quantize-weights.mlir *)
+
+    | `algorithm` | what it does | calibration |
+    |---|---|---|
+    | `rtn` | every value to the nearest code | none |
+    | `gptq` | GPTQ in act-order with frozen absmax or floor scales | needed |
+    | `mr-gptq` | GPTQ with searched scales, for rotated layers (arXiv 2509.23202) | needed |
+    | `mr-gptq-plus` | scales chosen inside GPTQ, two rounds of polish | needed |
+
+    `hessians` names a safetensors file (or index or folder) with a float32
+    `[K, K]` tensor for every layer, under the value of `fp4.layer`: X^T X of the
+    inputs that the layer has in the float program, times any positive number.
+    Rotations of the input are applied to it here: those that a matmul records
+    in `fp4.input_rotation` and `fp4.input_gain`, and otherwise the one that
+    stands before its left operand. With Hessians, `rtn` reports its error on
+    the calibration inputs instead of that of the weights.
+
+    A remark per layer gives the relative error before and after, the damping
+    used, the columns that calibration never excited, and the time.
+
+    Requires: finite f32, bf16 or f16 weights and K a multiple of the format's
+    block; parameters are loaded. Guarantees: one weight in memory at a time;
+    `rtn` without Hessians never holds a whole weight as float32. Does not
+    insert rotations, and does not touch layers that `layers` does not match.
+  }];
+  let options = [
+    Option<"algorithm", "algorithm", "std::string", /*default=*/"\"mr-gptq\"",
+           "rtn, gptq, mr-gptq or mr-gptq-plus">,
+    Option<"format", "format", "std::string", /*default=*/"\"nvfp4\"",
+           "Block format: nvfp4, mxfp4, mxfp6e2m3, mxfp6e3m2, mxfp8e4m3, "
+           "mxfp8e5m2, mxint8">,
+    Option<"hessians", "hessians", "std::string", /*default=*/"",
+           "File of calibration Hessians">,
+    Option<"damping", "damping", "double", /*default=*/"-1",
+           "Multiple of mean(diag H) added to the diagonal; negative: the "
+           "algorithm's default (0.01)">,
+    Option<"scaleRule", "scale-rule", "std::string", /*default=*/"",
+           "absmax, floor, even, rceil, four-over-six, search, mse or in-loop; "
+           "empty: the algorithm's default">,
+    Option<"layers", "layers", "std::string", /*default=*/"",
+           "Regular expression that the whole layer name matches; empty: all">,
+    Option<"threads", "threads", "unsigned", /*default=*/"0",
+           "Worker threads; 0: one per hardware thread">
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "num-quantized", "Layers quantized">,
+    Statistic<"meanErrorPPM", "mean-error-ppm",
+              "Mean relative error of the layers, in millionths">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect"];
 }
 
 #endif // FP4_DIALECT_FP4_TRANSFORMS_PASSES_TD

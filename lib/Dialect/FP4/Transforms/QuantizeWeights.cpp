@@ -1,0 +1,315 @@
+//===- QuantizeWeights.cpp - Quantize constant weights --------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The pass --fp4-quantize-weights. The algorithms are in the Quantization
+// library; this file finds weights and Hessians, streams the weights through
+// it and packs the codes.
+//
+// Memory: one weight at a time. Round to nearest needs nothing but rows, so it
+// goes a few rows at a time and the weight is never float32 as a whole.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LayerHessian.h"
+#include "PassOptions.h"
+#include "WeightSource.h"
+#include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4/Transforms/Passes.h"
+#include "fp4/Numerics/Packing.h"
+#include "fp4/Quantization/Presets.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/Format.h"
+
+namespace fp4 {
+#define GEN_PASS_DEF_QUANTIZEWEIGHTS
+#include "fp4/Dialect/FP4/Transforms/Passes.h.inc"
+} // namespace fp4
+
+using namespace mlir;
+using namespace fp4;
+using quantization::LayerReport;
+using quantization::QuantizedWeight;
+using quantization::WeightOptions;
+
+//===----------------------------------------------------------------------===//
+// One weight
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Collects rows of codes and scales as an fp4.constant.
+class PackedWeight {
+public:
+  explicit PackedWeight(MicroscaledTensorType type)
+      : type(type), elements(type.getPackedBytesType()), scales(scaleBytes()) {}
+
+  /// Appends the next `rows` rows.
+  void append(const QuantizedWeight &weight, int64_t rows) {
+    numerics::BlockFormat format = type.getFormat().getBlockFormat();
+    numerics::packCodes(format.element, weight.codes.data(), rows,
+                        type.getNumCols(), elements.bytes() + elementsAt);
+    elementsAt +=
+        rows * numerics::packedRowBytes(format.element, type.getNumCols());
+    std::copy(weight.scales.begin(), weight.scales.end(),
+              scales.bytes() + scalesAt);
+    scalesAt += weight.scales.size();
+    tensorScale = weight.tensorScale;
+  }
+
+  PackedAttr finish(StringRef name) {
+    MLIRContext *context = type.getContext();
+    FloatAttr scale;
+    if (type.getFormat().hasTensorScale())
+      scale = FloatAttr::get(Float32Type::get(context), tensorScale);
+    return PackedAttr::get(context, elements.finish((name + ".elements").str()),
+                           scales.finish((name + ".scales").str()), scale);
+  }
+
+private:
+  RankedTensorType scaleBytes() const {
+    return RankedTensorType::get(type.getScalesType().getShape(),
+                                 IntegerType::get(type.getContext(), 8));
+  }
+
+  MicroscaledTensorType type;
+  ConstantBuffer elements, scales;
+  int64_t elementsAt = 0, scalesAt = 0;
+  float tensorScale = 1;
+};
+} // namespace
+
+/// max |w| of the weight after its rotations.
+static float streamAbsMax(const WeightSource &source) {
+  float amax = 0;
+  int64_t step = source.chunkRows();
+  std::vector<float> chunk(step * source.cols());
+  for (int64_t first = 0; first < source.rows(); first += step) {
+    int64_t count = std::min(step, source.rows() - first);
+    source.readRows(first, count, chunk.data());
+    amax =
+        std::max(amax, numerics::absMax(chunk.data(), count * source.cols()));
+  }
+  return amax;
+}
+
+static double sumOfSquares(const std::vector<float> &values) {
+  double sum = 0;
+  for (float value : values)
+    sum += double(value) * value;
+  return sum;
+}
+
+/// Rounds to nearest a few rows at a time; the same result as all at once,
+/// since only the tensor scale depends on all rows.
+static Expected<LayerReport> quantizeStreaming(WeightOptions options,
+                                               const WeightSource &source,
+                                               PackedWeight &packed) {
+  if (options.format.hasTensorScale)
+    options.fixedTensorScale =
+        quantization::tensorScaleFor(options, streamAbsMax(source));
+  LayerReport total;
+  double energy = 0;
+  unsigned blockRows = options.format.blockRows;
+  int64_t step = llvm::alignTo(source.chunkRows(), blockRows);
+  for (int64_t first = 0; first < source.rows(); first += step) {
+    int64_t count = std::min(step, source.rows() - first);
+    std::vector<float> rows(count * source.cols());
+    source.readRows(first, count, rows.data());
+    double squares = sumOfSquares(rows);
+    Expected<QuantizedWeight> part = quantization::quantizeWeight(
+        options, std::move(rows), count, source.cols(), /*hessian=*/nullptr);
+    if (!part.ok())
+      return part.status();
+    packed.append(*part, count);
+    energy += squares;
+    total.objectiveRTN += part->report.objectiveRTN * squares;
+    total.objectiveAfter += part->report.objectiveAfter * squares;
+    total.seconds += part->report.seconds;
+  }
+  if (energy > 0) {
+    total.objectiveRTN /= energy;
+    total.objectiveAfter /= energy;
+  }
+  return total;
+}
+
+/// Quantizes with calibration data, which needs the whole weight.
+static Expected<LayerReport> quantizeWhole(const WeightOptions &options,
+                                           const WeightSource &source,
+                                           const std::vector<float> &hessian,
+                                           PackedWeight &packed) {
+  std::vector<float> weights(source.rows() * source.cols());
+  source.readRows(0, source.rows(), weights.data());
+  Expected<QuantizedWeight> result =
+      quantization::quantizeWeight(options, std::move(weights), source.rows(),
+                                   source.cols(), hessian.data());
+  if (!result.ok())
+    return result.status();
+  packed.append(*result, source.rows());
+  return result->report;
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+static std::string describe(const LayerReport &report, bool isCalibrated) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "relative error " << llvm::format("%.3e", report.objectiveAfter);
+  if (isCalibrated)
+    os << ", " << llvm::format("%.3e", report.objectiveRTN)
+       << " by rounding to nearest, damping "
+       << llvm::format("%g", report.dampingUsed) << ", dead columns "
+       << report.deadColumns;
+  os << ", " << llvm::format("%.2f s", report.seconds);
+  return text;
+}
+
+namespace {
+struct QuantizeWeights : fp4::impl::QuantizeWeightsBase<QuantizeWeights> {
+  using QuantizeWeightsBase::QuantizeWeightsBase;
+
+  void runOnOperation() override {
+    quantized.clear();
+    sumOfErrors = 0;
+    if (failed(quantizeAll()))
+      signalPassFailure();
+  }
+
+private:
+  FailureOr<WeightOptions> parseOptions(numerics::BlockFormat blockFormat);
+  LogicalResult quantizeAll();
+  /// Null if the right operand is no constant weight.
+  FailureOr<Value> quantize(MatmulOp matmul, const WeightOptions &options,
+                            FormatAttr formatAttr);
+  Expected<LayerReport> run(MatmulOp matmul, const WeightOptions &options,
+                            const WeightSource &source, PackedWeight &packed);
+
+  std::optional<CheckpointReader> hessianFile;
+  /// By float weight and layer name, for layers that share a weight.
+  DenseMap<std::pair<Value, StringAttr>, Value> quantized;
+  double sumOfErrors = 0;
+};
+} // namespace
+
+FailureOr<WeightOptions>
+QuantizeWeights::parseOptions(numerics::BlockFormat blockFormat) {
+  Location loc = getOperation()->getLoc();
+  Expected<quantization::Preset> preset =
+      quantization::findPreset(algorithm, blockFormat);
+  if (!preset.ok())
+    return emitError(loc) << preset.message();
+  WeightOptions options = preset->options;
+  if (damping >= 0)
+    options.damping = damping;
+  if (!scaleRule.empty()) {
+    std::optional<quantization::WeightScaleRule> rule =
+        quantization::parseWeightScaleRule(scaleRule);
+    if (!rule)
+      return emitError(loc)
+             << "expected 'scale-rule' to be one of absmax, floor, even, "
+                "rceil, four-over-six, search, mse, in-loop, got '"
+             << StringRef(scaleRule) << "'";
+    options.scaleRule = *rule;
+  }
+  options.threads = threads;
+  if (Status status = verifyOptions(options); !status.ok())
+    return emitError(loc) << status.message();
+  if (options.algorithm == quantization::Algorithm::GPTQ && hessians.empty())
+    return emitError(loc) << "algorithm " << StringRef(algorithm)
+                          << " needs calibration Hessians; give hessians=FILE "
+                             "or use algorithm=rtn";
+  return options;
+}
+
+LogicalResult QuantizeWeights::quantizeAll() {
+  Operation *root = getOperation();
+  FailureOr<FormatAttr> formatAttr = parseFormatOption(root, format);
+  if (failed(formatAttr))
+    return failure();
+  FailureOr<WeightOptions> options = parseOptions(formatAttr->getBlockFormat());
+  FailureOr<LayerFilter> filter = LayerFilter::parse(root, layers);
+  if (failed(options) || failed(filter))
+    return failure();
+  hessianFile.reset();
+  if (!hessians.empty()) {
+    Expected<CheckpointReader> file = CheckpointReader::open(hessians);
+    if (!file.ok())
+      return emitError(root->getLoc()) << file.message();
+    hessianFile = std::move(*file);
+  }
+
+  SmallVector<MatmulOp> matmuls;
+  root->walk([&](MatmulOp matmul) {
+    if (isa<RankedTensorType>(matmul.getRhs().getType()) &&
+        isConstantWeight(matmul.getRhs()) && filter->matches(matmul))
+      matmuls.push_back(matmul);
+  });
+  // Erased at the end: `quantized` has their results as keys.
+  SetVector<Operation *> replaced;
+  for (MatmulOp matmul : matmuls) {
+    FailureOr<Value> weight = quantize(matmul, *options, *formatAttr);
+    if (failed(weight))
+      return failure();
+    replaced.insert(matmul.getRhs().getDefiningOp());
+    matmul.getRhsMutable().assign(*weight);
+    ++numQuantized;
+  }
+  for (Operation *op : replaced)
+    eraseDeadOps(op);
+  if (!matmuls.empty())
+    meanErrorPPM = 1e6 * sumOfErrors / matmuls.size();
+  return success();
+}
+
+FailureOr<Value> QuantizeWeights::quantize(MatmulOp matmul,
+                                           const WeightOptions &options,
+                                           FormatAttr formatAttr) {
+  auto name = matmul->getAttrOfType<StringAttr>(kLayerAttr);
+  auto [it, isNew] = quantized.try_emplace({matmul.getRhs(), name});
+  if (!isNew)
+    return it->second;
+  if (failed(checkBlocked(matmul, formatAttr)))
+    return failure();
+  Location loc = matmul.getLoc();
+  std::optional<WeightSource> source = WeightSource::match(matmul.getRhs());
+  if (!source)
+    return emitError(loc) << describeLayer(matmul)
+                          << ": weight is not loaded; run "
+                             "--fp4-load-parameters first";
+  auto type = MicroscaledTensorType::get(
+      &getContext(), {source->rows(), source->cols()}, formatAttr);
+  PackedWeight packed(type);
+  Expected<LayerReport> report = run(matmul, options, *source, packed);
+  if (!report.ok())
+    return emitError(loc) << describeLayer(matmul) << ": " << report.message();
+  emitRemark(loc) << describeLayer(matmul) << " quantized to " << formatAttr
+                  << " by " << StringRef(algorithm) << ": "
+                  << describe(*report, hessianFile.has_value());
+  sumOfErrors += report->objectiveAfter;
+
+  OpBuilder builder(&getContext());
+  builder.setInsertionPointAfterValue(matmul.getRhs());
+  StringRef key = name ? name.getValue() : "weight";
+  it->second = fp4::ConstantOp::create(builder, source->constantOp().getLoc(),
+                                       type, packed.finish(key));
+  return it->second;
+}
+
+Expected<LayerReport> QuantizeWeights::run(MatmulOp matmul,
+                                           const WeightOptions &options,
+                                           const WeightSource &source,
+                                           PackedWeight &packed) {
+  if (Status status = source.checkValues(); !status.ok())
+    return status;
+  if (!hessianFile)
+    return quantizeStreaming(options, source, packed);
+  Expected<std::vector<float>> hessian = readHessian(*hessianFile, matmul);
+  if (!hessian.ok())
+    return hessian.status();
+  return quantizeWhole(options, source, *hessian, packed);
+}

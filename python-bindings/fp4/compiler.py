@@ -1,0 +1,111 @@
+"""The compiler: parse MLIR, run passes, print the result."""
+
+from __future__ import annotations
+
+import ctypes as c
+import os
+import warnings
+import weakref
+from typing import Optional, Union
+
+from fp4._library import Text, library, take_bytes
+from fp4.errors import CompileError, CompileWarning
+
+__all__ = ["Module"]
+
+
+class Module:
+    """An MLIR module with a context of its own, for one thread at a time.
+
+    >>> module = Module.parse('''
+    ...   func.func @f(%x: tensor<4x32xf32>) -> tensor<4x32xf32> {
+    ...     %0 = fp4.hadamard %x block 16 : tensor<4x32xf32>
+    ...     %1 = fp4.hadamard %0 block 16 : tensor<4x32xf32>
+    ...     return %1 : tensor<4x32xf32>
+    ...   }
+    ... ''')
+    >>> print(module.run("func.func(canonicalize)"))
+    module {
+      func.func @f(%arg0: tensor<4x32xf32>) -> tensor<4x32xf32> {
+        return %arg0 : tensor<4x32xf32>
+      }
+    }
+
+    Warnings and remarks of a step that succeeds are issued as ``CompileWarning``.
+    """
+
+    def __init__(self, handle: int, name: str) -> None:
+        """Takes over a module of the C API; use ``parse`` or ``load``."""
+        self._handle = handle
+        self._name = name
+        weakref.finalize(self, library().fp4ModuleDestroy, handle)
+
+    @staticmethod
+    def parse(source: Union[str, bytes], name: str = "<string>") -> Module:
+        """Parses and verifies MLIR text or bytecode.
+
+        ``name`` stands for the file in diagnostics. Raises ``CompileError``.
+        """
+        data = source.encode() if isinstance(source, str) else source
+        text = Text()
+        handle = library().fp4ModuleParse(
+            data, len(data), name.encode(), text.argument
+        )
+        return _module(handle, name, text)
+
+    @staticmethod
+    def load(path: Union[str, os.PathLike[str]]) -> Module:
+        """Parses and verifies a file of MLIR text or bytecode.
+
+        Raises ``CompileError``, also if the file cannot be read.
+        """
+        text = Text()
+        handle = library().fp4ModuleParseFile(os.fsencode(path), text.argument)
+        return _module(handle, os.fspath(path), text)
+
+    def run(self, pipeline: str) -> Module:
+        """Runs passes in place and returns the module itself.
+
+        ``pipeline`` has the syntax of ``mlir-opt --pass-pipeline``; the enclosing
+        ``builtin.module(...)`` may be left out. Raises ``CompileError`` if the
+        pipeline is malformed or a pass fails; the module is then unchanged.
+        """
+        text = Text()
+        ok = library().fp4ModuleRun(self._handle, pipeline.encode(), text.argument)
+        _report(ok, text)
+        return self
+
+    def text(self, elide_above: Optional[int] = None) -> str:
+        """The module as MLIR text.
+
+        With ``elide_above``, constants of more elements (resources: of more
+        characters) are replaced by a placeholder, for reading only.
+        """
+        address = library().fp4ModulePrint(self._handle, elide_above or 0)
+        return take_bytes(address).decode()
+
+    def bytecode(self) -> bytes:
+        """The module as MLIR bytecode, which ``parse`` and fp4-opt read."""
+        length = c.c_size_t()
+        address = library().fp4ModuleToBytecode(self._handle, c.byref(length))
+        return take_bytes(address, length.value)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<fp4.Module {self._name!r}>"
+
+
+def _module(handle: Optional[int], name: str, text: Text) -> Module:
+    _report(handle is not None, text)
+    assert handle is not None
+    return Module(handle, name)
+
+
+def _report(ok: bool, text: Text) -> None:
+    diagnostics = text.take().rstrip()
+    if not ok:
+        raise CompileError(diagnostics)
+    if diagnostics:
+        warnings.warn(diagnostics, CompileWarning, stacklevel=3)
