@@ -30,12 +30,19 @@ public:
   /// Nothing unless `value` is an [N, K] arith.constant of f32, bf16 or f16
   /// behind any number of arith.extf and fp4.hadamard.
   static std::optional<WeightSource> match(mlir::Value value);
+  /// The same for a constant of any rank, whose rows are all leading dimensions
+  /// together.
+  static std::optional<WeightSource> matchAnyRank(mlir::Value value);
 
-  int64_t rows() const { return type.getDimSize(0); }
-  int64_t cols() const { return type.getDimSize(1); }
+  int64_t rows() const {
+    return mlir::ShapedType::getNumElements(type.getShape().drop_back());
+  }
+  int64_t cols() const { return type.getShape().back(); }
   /// The constant without casts and rotations.
   mlir::ElementsAttr constant() const { return attr; }
   mlir::arith::ConstantOp constantOp() const { return op; }
+  /// A resource key for what is computed from the constant.
+  std::string keyWith(llvm::StringRef suffix) const;
   /// The rotations, the first one applied first.
   llvm::ArrayRef<HadamardOp> rotations() const { return hadamards; }
 
