@@ -1,0 +1,81 @@
+//===- fp4_gemm.cu - Design study: launcher of fp4_gemm.cuh for bench.py ---===//
+//
+// C entry points, called by bench.py through ctypes. A variant is one template
+// instance (M tile, warpgroups, stages, double-buffered fragments); VARIANTS
+// lists those worth timing. FORMAT is the weight policy, one library each.
+//
+//===----------------------------------------------------------------------===//
+#include "fp4_gemm.cuh"
+#include <cstdio>
+
+#ifndef FORMAT
+#define FORMAT NVFP4
+#endif
+// MXFP4asE4M3 stages carry twice the K.
+#ifndef VARIANTS
+#define VARIANTS                                                                                                       \
+  V(8, 4, 16) V(8, 2, 16) V(16, 4, 16) V(16, 2, 16) V(32, 4, 14) V(32, 2, 16) V(64, 4, 12) V(64, 2, 16)                \
+  V(128, 4, 8) V(128, 2, 10) V(256, 2, 5)
+#endif
+
+namespace {
+struct Variant {
+  int mt, nwg, stages, dbl, smem;
+  const void *kernel;
+};
+constexpr bool kIs8Bit = FORMAT::kKT == 128;
+template <int MT, int NWG, int S> Variant variant() {
+  // One fragment set where registers are short, two where they are not.
+  constexpr int D = NWG == 4 ? MT < 64 : MT < 256;
+  constexpr int ST = kIs8Bit ? (MT < 256 ? (S + 1) * 5 / 8 : S) : S;
+  int w = (FORMAT::kUnit * NWG + 1023) / 1024 * 1024;
+  return {MT, NWG, ST, D, (MT * 128 + w) * ST + 1024, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST, D>)};
+}
+#define V(MT, NWG, ST) variant<MT, NWG, ST>(),
+const Variant kVariants[] = {VARIANTS};
+} // namespace
+
+/// Lines "mt nwg stages double smem registers localBytes", one per variant.
+extern "C" int fp4Variants(char *text, int size) {
+  int used = 0, n = sizeof(kVariants) / sizeof(Variant);
+  for (const Variant &v : kVariants) {
+    cudaFuncAttributes a{};
+    cudaFuncGetAttributes(&a, v.kernel);
+    used += snprintf(text + used, size - used, "%d %d %d %d %d %d %d\n", v.mt, v.nwg, v.stages, v.dbl, v.smem,
+                     a.numRegs, (int)a.localSizeBytes);
+  }
+  return n;
+}
+
+/// Writes the map of x [m][k] (row major), boxes of 128 bytes by mt rows.
+extern "C" int fp4TensorMap(CUtensorMap *map, void *x, long m, long k, int elementBytes, int mt) {
+  void *entry = nullptr;
+  cudaDriverEntryPointQueryResult status;
+  if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &status))
+    return -1;
+  cuuint64_t dims[2] = {(cuuint64_t)k, (cuuint64_t)m}, strides[1] = {(cuuint64_t)(k * elementBytes)};
+  cuuint32_t box[2] = {(cuuint32_t)(128 / elementBytes), (cuuint32_t)mt}, ones[2] = {1, 1};
+  return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry)(
+      map, elementBytes == 2 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, x, dims, strides,
+      box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+}
+
+extern "C" int fp4Launch(int variant, const CUtensorMap *map, const Args *args, int grid, cudaStream_t stream) {
+  const Variant &v = kVariants[variant];
+  cudaError_t e = cudaFuncSetAttribute(v.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, v.smem);
+  if (e)
+    return e;
+  cudaLaunchConfig_t c{};
+  c.gridDim = dim3(grid);
+  c.blockDim = dim3((v.nwg + 1) * 128);
+  c.dynamicSmemBytes = v.smem;
+  c.stream = stream;
+  cudaLaunchAttribute attr{};
+  attr.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attr.val.programmaticStreamSerializationAllowed = 1;
+  c.attrs = &attr;
+  c.numAttrs = args->pdl ? 1 : 0;
+  void *params[] = {const_cast<CUtensorMap *>(map), const_cast<Args *>(args)};
+  return cudaLaunchKernelExC(&c, v.kernel, params);
+}
