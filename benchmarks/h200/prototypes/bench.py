@@ -18,6 +18,9 @@ E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6
 SMS = torch.cuda.get_device_properties(0).multi_processor_count
 
 
+SHOW = 3
+
+
 def build(libs, sources, defines=()):
     """Compiles `sources` (name -> arguments) in parallel where not built yet."""
     os.makedirs(libs, exist_ok=True)
@@ -141,7 +144,7 @@ class Args(ctypes.Structure):
     _fields_ = [("weights", ctypes.c_void_p), ("out", ctypes.c_void_p), ("rowScale", ctypes.c_void_p),
                 ("tokenScale", ctypes.c_void_p), ("alpha", ctypes.c_float), ("m", ctypes.c_int), ("n", ctypes.c_int),
                 ("k", ctypes.c_int), ("partials", ctypes.c_void_p), ("flags", ctypes.c_void_p),
-                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int)]
+                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int), ("ks", ctypes.c_int), ("xm", ctypes.c_int)]
 
 
 class Gemm:
@@ -149,22 +152,49 @@ class Gemm:
         self.fmt, self.lib = fmt, ctypes.CDLL(os.path.join(libs, fmt + ".so"))
         text = ctypes.create_string_buffer(4096)
         self.lib.fp4Variants(text, 4096)
-        keys = ("mt", "nwg", "stages", "dbl", "smem", "regs", "local")
+        keys = ("mt", "nwg", "stages", "dbl", "smem", "rows", "regs", "local")
         self.variants = [dict(zip(keys, map(int, line.split()))) for line in text.value.decode().splitlines()]
         self.partials = torch.empty(SMS * 2 * 4 * 64 * 256, device="cuda")
         self.flags = torch.zeros(SMS * 2 * 4, device="cuda", dtype=torch.int32)
-        self.keep = []
+        self.keep, self.capacity = [], {}
 
-    def prepare(self, variant, x, out, weights, packed, pdl=0, group_m=16, grid=SMS):
+    def fits(self, variant, ks, xm):
+        """How many clusters of ks * xm CTAs the device holds at once."""
+        key = (variant, ks, xm)
+        if key not in self.capacity:
+            args = Args(ks=ks, xm=xm)
+            self.capacity[key] = self.lib.fp4Launch(variant, None, ctypes.byref(args), -1, None)
+        return self.capacity[key]
+
+    def grids(self, variant, m, n, k):
+        """The (ks, xm, grid) worth trying for a shape."""
+        v = self.variants[variant]
+        steps = k // (128 if self.fmt == "MXFP4asE4M3" else 64)
+        for xm in (1, 2):
+            if n % (v["rows"] * xm) or (xm == 2 and (v["nwg"] < 0 or v["mt"] < 16)):
+                continue
+            tiles = -(-m // v["mt"]) * (n // (v["rows"] * xm))
+            for ks in (1, 2, 4, 8):
+                if ks > steps or ks * xm > 8:
+                    continue
+                clusters = self.fits(variant, ks, xm)
+                if clusters <= 0:
+                    continue
+                if v["nwg"] > 0 and ks > 1 and tiles > clusters:
+                    continue
+                grid = clusters if v["nwg"] > 0 and ks == 1 else min(clusters, tiles)
+                yield ks, xm, grid * ks * xm
+
+    def prepare(self, variant, x, out, weights, packed, pdl=0, group_m=16, grid=SMS, ks=1, xm=1):
         v = self.variants[variant]
         m, k = x.shape
         raw = ctypes.create_string_buffer(256)
         address = (ctypes.addressof(raw) + 63) & ~63
         rc = self.lib.fp4TensorMap(ctypes.c_void_p(address), ctypes.c_void_p(x.data_ptr()), ctypes.c_long(m),
-                                   ctypes.c_long(k), x.element_size(), v["mt"])
+                                   ctypes.c_long(k), x.element_size(), v["mt"] // xm)
         assert rc == 0, f"tensor map: {rc}"
         args = Args(packed.data_ptr(), out.data_ptr(), weights.row_scale.data_ptr() if weights.row_scale is not None else None,
-                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl)
+                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl, ks, xm)
         self.keep.append((raw, args))
 
         def launch():
@@ -207,13 +237,13 @@ def activations(fmt, m, k, exact=False):
     return x.to(torch.float8_e4m3fn if fmt == "MXFP4asE4M3" else torch.bfloat16)
 
 
-def check(gemm, variant, n, k, m, exact, pdl=0):
+def check(gemm, variant, n, k, m, exact, pdl=0, ks=1, xm=1, grid=SMS):
     """Relative error against float32 (0 means every bit equal when exact)."""
     w = Weights(gemm.fmt, n, k, exact)
     packed = w.pack()
     x = activations(gemm.fmt, m, k, exact)
     out = torch.full((m, n), float("nan"), device="cuda", dtype=torch.bfloat16)
-    run = gemm.prepare(variant, x, out, w, packed, pdl)
+    run = gemm.prepare(variant, x, out, w, packed, pdl, 16, grid, ks, xm)
     run()
     first = out.clone()
     out.fill_(float("nan"))
@@ -228,10 +258,22 @@ def check(gemm, variant, n, k, m, exact, pdl=0):
 
 
 def copy_bandwidth():
+    """TB/s, bytes read plus written: eager copy_ (the anchor) and an elementwise kernel, best of several."""
     a = torch.randn(1 << 30, device="cuda", dtype=torch.float32)
     b = torch.empty_like(a)
-    us = timed([lambda: b.copy_(a)], replays=5)
-    return 2 * a.numel() * 4 / us * 1e-6
+    s, e = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    best = []
+    for f in (lambda: b.copy_(a), lambda: torch.add(a, 1, out=b)):
+        times = []
+        for _ in range(12):
+            s.record()
+            f()
+            e.record()
+            torch.cuda.synchronize()
+            times.append(s.elapsed_time(e))
+        best.append(2 * a.numel() * 4 / statistics.median(times[2:]) * 1e-9)
+    print("copy, add TB/s", best)
+    return best[0]
 
 
 SHAPES = [(8192, 8192), (28672, 4096), (4096, 4096), (4096, 14336), (57344, 8192)]
@@ -242,14 +284,27 @@ def suite_check(gemms, results):
         for i, v in enumerate(g.variants):
             errs = []
             for n, k, m in ((512, 512, v["mt"]), (1024, 2048, max(1, v["mt"] - 3)), (2560, 1024, v["mt"] * 2 + 1)):
-                errs += [check(g, i, n, k, m, True), check(g, i, n, k, m, False)]
+                if v["nwg"] < 0:
+                    m = min(m, v["mt"])
+                for ks, xm, grid in g.grids(i, m, n, k):
+                    errs += [check(g, i, n, k, m, True, 1, ks, xm, grid), check(g, i, n, k, m, False, 0, ks, xm, grid)]
             ok = all(e == 0 for e in errs[0::2]) and all(e < 4e-3 for e in errs[1::2])
-            print(f"check {fmt} {v} {'ok' if ok else 'WRONG'} {[f'{e:.2g}' for e in errs]}", flush=True)
+            print(f"check {fmt} {v} {'ok' if ok else 'WRONG'} {len(errs)} {max(errs[0::2]):.2g} {max(errs[1::2]):.2g} "
+                  f"capacity {[v for k, v in g.capacity.items() if k[0] == i]}", flush=True)
             v["ok"] = ok
             results["checks"].append(dict(format=fmt, **v, errors=errs))
 
 
-def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1), pick=None):
+def suits(v, m):
+    """Whether a variant's M tile suits M."""
+    if v["nwg"] < 0:
+        return m <= v["mt"] < max(16, 2 * m)
+    if m >= 128:
+        return v["mt"] >= 128 and v["mt"] <= max(128, m)
+    return m <= v["mt"] < max(16, 2 * m)
+
+
+def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1)):
     for n, k in shapes:
         dense = None
         base = {}
@@ -272,23 +327,26 @@ def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1), pick=None):
                     results["cublas"].append(dict(n=n, k=k, m=m, us=base[m]))
                 rows = min(n, 4096)
                 ref = x.float() @ w.rows(0, rows).T if m <= 512 else None
+                found = []
                 for i, v in enumerate(g.variants):
-                    if v["mt"] < m and v["mt"] < 128 or v["mt"] > max(8, 2 * m) or not v.get("ok", True):
+                    if not suits(v, m) or not v.get("ok", True):
                         continue
-                    if pick and not pick(v, m):
-                        continue
-                    for pdl in pdls if m <= 64 else pdls[:1]:
-                        out.fill_(float("nan"))
-                        calls = [g.prepare(i, x, out, w, p, pdl) for p in many]
-                        us = timed(calls)
-                        err = ((out[:, :rows].float() - ref).norm() / ref.norm()).item() if ref is not None else float(out.isnan().any())
-                        ratio = base[m] / us
-                        row = dict(format=fmt, n=n, k=k, m=m, **v, pdl=pdl, us=us, ratio=ratio, error=err,
-                                   tbs=packed.numel() / us * 1e-6, tflops=2e-6 * m * n * k / us)
-                        results["gemm"].append(row)
-                        print(f"{n}x{k} M={m:5} {fmt:12} mt={v['mt']:3} wg={v['nwg']} st={v['stages']:2} d={v['dbl']} pdl={pdl} "
-                              f"{us:8.2f} us cublas {base[m]:8.2f} ratio {ratio:5.2f} {row['tbs']:5.2f} TB/s "
-                              f"{row['tflops']:6.1f} TF err {err:.1e}{'' if err < 4e-3 else ' WRONG'}", flush=True)
+                    for ks, xm, grid in g.grids(i, m, n, k):
+                        if grid < 0.6 * SMS and ks < 4:
+                            continue
+                        for pdl in pdls if m <= 64 else pdls[:1]:
+                            out.fill_(float("nan"))
+                            calls = [g.prepare(i, x, out, w, p, pdl, 16, grid, ks, xm) for p in many]
+                            us = timed(calls)
+                            err = ((out[:, :rows].float() - ref).norm() / ref.norm()).item() if ref is not None else float(out.isnan().any())
+                            row = dict(format=fmt, n=n, k=k, m=m, **v, pdl=pdl, ks=ks, xm=xm, grid=grid, us=us, ratio=base[m] / us,
+                                       error=err, tbs=packed.numel() / us * 1e-6, tflops=2e-6 * m * n * k / us)
+                            results["gemm"].append(row)
+                            found.append(row)
+                for r in [r for pdl in pdls for r in sorted((r for r in found if r["pdl"] == pdl), key=lambda r: r["us"])[:SHOW]]:
+                    print(f"{n}x{k} M={m:5} {fmt:12} mt={r['mt']:3} wg={r['nwg']:3} st={r['stages']:2} d={r['dbl']} ks={r['ks']} xm={r['xm']} "
+                          f"grid={r['grid']:3} pdl={r['pdl']} {r['us']:8.2f} us cublas {base[m]:8.2f} ratio {r['ratio']:5.2f} "
+                          f"{r['tbs']:5.2f} TB/s {r['tflops']:6.1f} TF err {r['error']:.1e}{'' if r['error'] < 4e-3 else ' WRONG'}", flush=True)
             del many, packed
         del dense
         torch.cuda.empty_cache()
@@ -307,7 +365,7 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     formats = a.formats.split(",")
     start = time.time()
-    build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] for f in formats})
+    build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] + ([] if f == "MXFP4asE4M3" else ["-DDECODE"]) for f in formats})
     print(f"built in {time.time() - start:.1f} s")
     results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], copy_tbs=copy_bandwidth())
     print(f"copy {results['copy_tbs']:.2f} TB/s")

@@ -5,7 +5,7 @@
 // lists those worth timing. FORMAT is the weight policy, one library each.
 //
 //===----------------------------------------------------------------------===//
-#include "fp4_gemm.cuh"
+#include "fp4_decode.cuh"
 #include <cstdio>
 
 #ifndef FORMAT
@@ -20,28 +20,41 @@
 
 namespace {
 struct Variant {
-  int mt, nwg, stages, dbl, smem;
+  int mt, nwg, stages, dbl, smem, threads, rows;
   const void *kernel;
 };
 constexpr bool kIs8Bit = FORMAT::kKT == 128;
 template <int MT, int NWG, int S> Variant variant() {
   // One fragment set where registers are short, two where they are not.
-  constexpr int D = NWG == 4 ? MT < 64 : MT < 256;
+  constexpr int D = NWG == 4 ? MT < 64 : 1;
   constexpr int ST = kIs8Bit ? (MT < 256 ? (S + 1) * 5 / 8 : S) : S;
   int w = (FORMAT::kUnit * NWG + 1023) / 1024 * 1024;
-  return {MT, NWG, ST, D, (MT * 128 + w) * ST + 1024, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST, D>)};
+  return {MT, NWG, ST, D, (MT * 128 + w) * ST + 1024, (NWG + 1) * 128, NWG * 64, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST, D>)};
 }
+#ifdef DECODE
+/// Decode kernels: nwg = -WARPS, dbl = RB.
+template <int MT, int RB, int W, int ST> Variant decode() {
+  return {MT, -W, ST, RB, W * ST * (MT * 128 + RB * FORMAT::kUnit) + W * RB * 64 * MT * 4 + 1024, W * 32, RB * 64,
+          reinterpret_cast<const void *>(&fp4Decode<FORMAT, MT, RB, W, ST>)};
+}
+#define D(MT, RB, W, ST) decode<MT, RB, W, ST>(),
+#else
+#define D(MT, RB, W, ST)
+#endif
+#define DECODES                                                                                                        \
+  D(8, 1, 8, 3) D(8, 1, 8, 6) D(8, 2, 8, 3) D(8, 2, 8, 4) D(8, 1, 16, 3) D(8, 2, 16, 2)                                \
+  D(16, 1, 8, 4) D(16, 2, 8, 2) D(16, 2, 8, 3) D(16, 1, 16, 2)
 #define V(MT, NWG, ST) variant<MT, NWG, ST>(),
-const Variant kVariants[] = {VARIANTS};
+const Variant kVariants[] = {DECODES VARIANTS};
 } // namespace
 
-/// Lines "mt nwg stages double smem registers localBytes", one per variant.
+/// Lines "mt nwg stages double smem rows registers localBytes", one per variant.
 extern "C" int fp4Variants(char *text, int size) {
   int used = 0, n = sizeof(kVariants) / sizeof(Variant);
   for (const Variant &v : kVariants) {
     cudaFuncAttributes a{};
     cudaFuncGetAttributes(&a, v.kernel);
-    used += snprintf(text + used, size - used, "%d %d %d %d %d %d %d\n", v.mt, v.nwg, v.stages, v.dbl, v.smem,
+    used += snprintf(text + used, size - used, "%d %d %d %d %d %d %d %d\n", v.mt, v.nwg, v.stages, v.dbl, v.smem, v.rows,
                      a.numRegs, (int)a.localSizeBytes);
   }
   return n;
@@ -68,14 +81,22 @@ extern "C" int fp4Launch(int variant, const CUtensorMap *map, const Args *args, 
     return e;
   cudaLaunchConfig_t c{};
   c.gridDim = dim3(grid);
-  c.blockDim = dim3((v.nwg + 1) * 128);
+  c.blockDim = dim3(v.threads);
   c.dynamicSmemBytes = v.smem;
   c.stream = stream;
-  cudaLaunchAttribute attr{};
-  attr.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attr.val.programmaticStreamSerializationAllowed = 1;
-  c.attrs = &attr;
-  c.numAttrs = args->pdl ? 1 : 0;
+  cudaLaunchAttribute attr[2]{};
+  attr[0].id = cudaLaunchAttributeClusterDimension;
+  attr[0].val.clusterDim = {(unsigned)(args->ks * args->xm), 1, 1};
+  attr[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attr[1].val.programmaticStreamSerializationAllowed = 1;
+  c.attrs = attr;
+  c.numAttrs = args->pdl ? 2 : 1;
+  if (grid < 0) { // how many clusters fit at once
+    c.gridDim = dim3(args->ks * args->xm);
+    int clusters = 0;
+    e = cudaOccupancyMaxActiveClusters(&clusters, v.kernel, &c);
+    return e ? -(int)e : clusters;
+  }
   void *params[] = {const_cast<CUtensorMap *>(map), const_cast<Args *>(args)};
   return cudaLaunchKernelExC(&c, v.kernel, params);
 }

@@ -54,6 +54,27 @@ __device__ inline void tileCopy(uint32_t dst, const CUtensorMap *map, int x, int
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
                "[%0], [%1, {%2, %3}], [%4];" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(bar) : "memory");
 }
+__device__ inline void tileCopyMulticast(uint32_t dst, const CUtensorMap *map, int x, int y, uint32_t bar, uint16_t mask) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+               "[%0], [%1, {%2, %3}], [%4], %5;" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(bar), "h"(mask) : "memory");
+}
+__device__ inline uint32_t mapToRank(uint32_t a, int rank) {
+  uint32_t d;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(rank));
+  return d;
+}
+__device__ inline void barArriveRemote(uint32_t clusterAddr) {
+  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(clusterAddr) : "memory");
+}
+__device__ inline float4 ldsRemote(uint32_t clusterAddr) {
+  float4 v;
+  asm volatile("ld.shared::cluster.v4.f32 {%0,%1,%2,%3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(clusterAddr));
+  return v;
+}
+__device__ inline void clusterSync() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
 __device__ inline uint64_t evictFirst() {
   uint64_t p;
   asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(p));
@@ -230,6 +251,8 @@ struct Args {
   int *flags;      // [CTA][NWG], zero between launches
   int groupM;      // M tiles walked before the next N tile
   int pdl;
+  int ks; // CTAs of a cluster that split K of one tile (reduced through DSMEM)
+  int xm; // CTAs of a cluster that share one activation tile (multicast), 1 or 2
 };
 
 /// The share of one CTA: a stream-K range over the first `skTiles` tiles, then
@@ -255,23 +278,27 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
   const uint32_t full = smemAddr(bars), empty = full + 8 * STAGES;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 
-  const int mTiles = (p.m + MT - 1) / MT, nTiles = p.n / (64 * NWG), tiles = mTiles * nTiles;
-  Work work;
-  work.grid = gridDim.x;
-  work.cta = blockIdx.x;
+  const int clusterSize = p.ks * p.xm, rank = blockIdx.x % clusterSize, xr = rank % p.xm, kr = rank / p.xm;
+  const int mTiles = (p.m + MT - 1) / MT, nTiles = p.n / (64 * NWG * p.xm), tiles = mTiles * nTiles;
+  Work work; // counts clusters, and tiles of xm neighbours in n
+  work.grid = gridDim.x / clusterSize;
+  work.cta = blockIdx.x / clusterSize;
   work.kTiles = p.k / Fmt::kKT;
-  work.dpWaves = Work::dp(tiles, work.grid);
-  work.skTiles = tiles - work.dpWaves * work.grid;
+  work.dpWaves = p.ks > 1 ? 1 : Work::dp(tiles, work.grid);
+  work.skTiles = p.ks > 1 ? 0 : tiles - work.dpWaves * work.grid;
   const int kTiles = work.kTiles;
 
   if (threadIdx.x == 0) {
     for (int s = 0; s < STAGES; ++s) {
       barInit(full + 8 * s, 1);
-      barInit(empty + 8 * s, NWG * 4);
+      barInit(empty + 8 * s, NWG * 4 * p.xm);
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
-  __syncthreads();
+  if (clusterSize > 1)
+    clusterSync();
+  else
+    __syncthreads();
   if (p.pdl)
     asm volatile("griddepcontrol.launch_dependents;");
 
@@ -290,9 +317,9 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     }
     if (wave < work.dpWaves) {
       tile = work.skTiles + wave++ * work.grid + work.cta;
-      k0 = 0;
-      k1 = kTiles;
-      return true;
+      k0 = kTiles * kr / p.ks;
+      k1 = kTiles * (kr + 1) / p.ks;
+      return tile < tiles;
     }
     return false;
   };
@@ -300,7 +327,13 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     int group = tile / (p.groupM * nTiles), first = group * p.groupM;
     int width = min(p.groupM, mTiles - first), r = tile - first * nTiles;
     mt = first + r % width;
-    nt = r / width;
+    nt = r / width * p.xm + xr;
+  };
+  auto loadX = [&](uint32_t dst, int k, int m, uint32_t bar) {
+    if (p.xm == 1)
+      tileCopy(dst, &xmap, k, m, bar);
+    else // each CTA of the pair fetches half of the rows for both
+      tileCopyMulticast(dst + xr * (kX / 2), &xmap, k, m + xr * (MT / 2), bar, 3 << (kr * 2));
   };
 
   if (warp >= NWG * 4) { // producer
@@ -314,7 +347,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
         asm volatile("griddepcontrol.wait;" ::: "memory");
         waiting = false;
         for (int s = 0; s <= deferred; ++s)
-          tileCopy(base + s * kStage, &xmap, xk[s], xm[s], full + 8 * s);
+          loadX(base + s * kStage, xk[s], xm[s], full + 8 * s);
       };
       while (next()) {
         int mt, nt;
@@ -336,7 +369,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
             xm[s] = mt * MT;
             deferred = s;
           } else {
-            tileCopy(dst, &xmap, kt * Fmt::kKT, mt * MT, bar);
+            loadX(dst, kt * Fmt::kKT, mt * MT, bar);
           }
         }
       }
@@ -367,8 +400,13 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     // One warp's wait covers only its own part of the product, so every warp
     // arrives for itself.
     auto release = [&](int i) {
-      if (lane == 0)
-        barArrive(empty + 8 * (i % STAGES));
+      uint32_t bar = empty + 8 * (i % STAGES);
+      if (p.xm == 1 ? lane == 0 : lane < 2) {
+        if (p.xm == 1)
+          barArrive(bar);
+        else
+          barArriveRemote(mapToRank(bar, kr * 2 + lane));
+      }
     };
     auto wgSync = [&]() { asm volatile("bar.sync %0, 128;" ::"r"(wg + 1) : "memory"); };
     if constexpr (DOUBLE) {
@@ -404,23 +442,23 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
       }
     }
 
-    if (k0 > 0) { // a later part of somebody else's tile
-      float4 *slot = reinterpret_cast<float4 *>(p.partials + ((size_t)work.cta * NWG + wg) * 64 * MT);
+    if (p.ks == 1 && k0 > 0) { // a later part of somebody else's tile
+      float4 *slot = reinterpret_cast<float4 *>(p.partials + (((size_t)work.cta * p.xm + xr) * NWG + wg) * 64 * MT);
 #pragma unroll
       for (int i = 0; i < kRegs / 4; ++i)
         __stcg(slot + i * 128 + tid, make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]));
       __threadfence();
       wgSync();
       if (tid == 0)
-        asm volatile("st.release.gpu.global.u32 [%0], 1;" ::"l"(p.flags + work.cta * NWG + wg) : "memory");
+        asm volatile("st.release.gpu.global.u32 [%0], 1;" ::"l"(p.flags + (work.cta * p.xm + xr) * NWG + wg) : "memory");
       continue;
     }
-    if (k1 < kTiles) {
+    if (p.ks == 1 && k1 < kTiles) {
       int end = (tile + 1) * kTiles;
       for (int c = work.cta + 1; work.begin(c) < end; ++c) {
         if (work.begin(c) == work.begin(c + 1))
           continue;
-        int *flag = p.flags + c * NWG + wg;
+        int *flag = p.flags + (c * p.xm + xr) * NWG + wg;
         if (tid == 0) {
           int ready = 0;
           while (!ready)
@@ -428,7 +466,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
           *flag = 0;
         }
         wgSync();
-        const float4 *slot = reinterpret_cast<const float4 *>(p.partials + ((size_t)c * NWG + wg) * 64 * MT);
+        const float4 *slot = reinterpret_cast<const float4 *>(p.partials + (((size_t)c * p.xm + xr) * NWG + wg) * 64 * MT);
 #pragma unroll
         for (int i = 0; i < kRegs / 4; ++i) {
           float4 v = __ldcg(slot + i * 128 + tid);
@@ -439,6 +477,37 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
         }
       }
     }
+    int jBegin = 0, jCount = MT / 8;
+    if (p.ks > 1) {
+      // Reduce-scatter through distributed shared memory: the ring is idle now,
+      // every CTA leaves its sums there and adds up its share of M's columns.
+      asm volatile("bar.sync 8, %0;" ::"n"(NWG * 128) : "memory");
+#pragma unroll
+      for (int j = 0; j < MT / 8; ++j)
+        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(base + ((wg * (MT / 8) + j) * 128 + tid) * 16),
+                     "f"(acc[4 * j]), "f"(acc[4 * j + 1]), "f"(acc[4 * j + 2]), "f"(acc[4 * j + 3]) : "memory");
+      clusterSync();
+      jBegin = MT / 8 * kr / p.ks;
+      jCount = MT / 8 * (kr + 1) / p.ks - jBegin;
+#pragma unroll
+      for (int j = 0; j < MT / 8; ++j) {
+        if (j >= jCount)
+          break;
+        uint32_t at = base + ((wg * (MT / 8) + jBegin + j) * 128 + tid) * 16;
+        float4 v = ldsRemote(mapToRank(at, xr));
+        for (int c = 1; c < p.ks; ++c) {
+          float4 u = ldsRemote(mapToRank(at, c * p.xm + xr));
+          v.x += u.x;
+          v.y += u.y;
+          v.z += u.z;
+          v.w += u.w;
+        }
+        acc[4 * j] = v.x;
+        acc[4 * j + 1] = v.y;
+        acc[4 * j + 2] = v.z;
+        acc[4 * j + 3] = v.w;
+      }
+    }
     const int g = lane / 4, t = lane % 4, n = (nt * NWG + wg) * 64 + w * 16;
     float r0 = p.alpha, r1 = p.alpha;
     if (p.rowScale) {
@@ -447,9 +516,11 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     }
 #pragma unroll
     for (int j = 0; j < MT / 8; ++j) {
+      if (j >= jCount)
+        break;
       float u = 1, v = 1;
       if (p.tokenScale) {
-        int col = mt * MT + 8 * j + 2 * t;
+        int col = mt * MT + 8 * (jBegin + j) + 2 * t;
         u = col < p.m ? p.tokenScale[col] : 0;
         v = col + 1 < p.m ? p.tokenScale[col + 1] : 0;
       }
@@ -457,7 +528,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
       __nv_bfloat162 hi = __floats2bfloat162_rn(acc[4 * j + 2] * (r1 * u), acc[4 * j + 3] * (r1 * v));
       uint32_t tl = transpose8x8(reinterpret_cast<uint32_t &>(lo));
       uint32_t th = transpose8x8(reinterpret_cast<uint32_t &>(hi));
-      int row = mt * MT + 8 * j + g;
+      int row = mt * MT + 8 * (jBegin + j) + g;
       if (row < p.m) {
         uint32_t *dst = reinterpret_cast<uint32_t *>(p.out + (size_t)row * p.n + n) + t;
         dst[0] = tl;
@@ -465,5 +536,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
       }
     }
   }
-}
+  if (clusterSize > 1)
+    clusterSync(); // peers may still read or signal this CTA
+  }
 }

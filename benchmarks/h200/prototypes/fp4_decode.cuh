@@ -1,0 +1,190 @@
+//===- fp4_decode.cuh - Design study: FP4 matmul for M <= 16 on Hopper -----===//
+//
+// A design study, not product code. The decode-size counterpart of
+// fp4_gemm.cuh, over the same prepacked weights (NVFP4 and MXFP4 policies):
+//
+// - a CTA owns RB blocks of 64 weight rows and 1/ks of K; its WARPS warps take
+//   turns at the K steps of 64, each with a private ring of STAGES stages that
+//   its own lane 0 fills (bulk copies of weights, a TMA tile of x), so the main
+//   loop has no barrier between warps;
+// - mma.sync m16n8k16, weights as operand A, x (M padded to MT) as B;
+// - sums meet once per block: over warps through shared memory, over the ks CTAs
+//   of a cluster through distributed shared memory, both in a fixed order.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "fp4_gemm.cuh"
+
+__device__ inline void ldmatrix4(uint32_t (&r)[4], uint32_t a) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(a));
+}
+__device__ inline void mmaBF16(float (&d)[4], const uint32_t *a, uint32_t b0, uint32_t b1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+template <class Fmt, int MT, int RB, int WARPS, int STAGES>
+__global__ void __launch_bounds__(WARPS * 32, 1) fp4Decode(const __grid_constant__ CUtensorMap xmap, const Args p) {
+  constexpr int kX = MT * 128, kW = RB * Fmt::kUnit, kN8 = MT / 8, kTiles16 = RB * 4;
+  constexpr int kSlots = kTiles16 * kN8 * 32; // float4 of a CTA's sums
+  extern __shared__ uint8_t raw[];
+  __shared__ __align__(8) uint64_t bars[WARPS * STAGES];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const uint32_t base = (smemAddr(raw) + 1023) & ~1023u;
+  const uint32_t xRing = base + warp * STAGES * kX;
+  const uint32_t wRing = base + WARPS * STAGES * kX + warp * STAGES * kW;
+  const uint32_t sums = base + WARPS * STAGES * (kX + kW);
+  const uint32_t full = smemAddr(bars) + warp * STAGES * 8;
+
+  const int clusters = gridDim.x / p.ks, cluster = blockIdx.x / p.ks, kr = blockIdx.x % p.ks;
+  const int blocks = p.n / (64 * RB), kSteps = p.k / 64;
+  const int kBegin = kSteps * kr / p.ks, kEnd = kSteps * (kr + 1) / p.ks;
+
+  if (lane == 0) {
+    for (int s = 0; s < STAGES; ++s)
+      barInit(full + 8 * s, 1);
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  }
+  __syncwarp();
+  if (p.pdl)
+    asm volatile("griddepcontrol.launch_dependents;");
+
+  // The loads of this warp, in order: blocks of the cluster, K steps of the warp.
+  const uint64_t policy = evictFirst();
+  int loadBlock = cluster, loadK = kBegin + warp;
+  int loadStage = 0;
+  auto loadWeights = [&]() {
+    uint32_t bar = full + 8 * loadStage;
+    barExpect(bar, kX + kW);
+#pragma unroll
+    for (int r = 0; r < RB; ++r)
+      bulkCopy(wRing + loadStage * kW + r * Fmt::kUnit,
+               p.weights + ((size_t)(loadBlock * RB + r) * kSteps + loadK) * Fmt::kUnit, Fmt::kUnit, bar, policy);
+  };
+  auto loadX = [&](int stage, int k) { tileCopy(xRing + stage * kX, &xmap, k * 64, 0, full + 8 * stage); };
+  auto advance = [&]() {
+    loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
+    loadK += WARPS;
+    if (loadK >= kEnd) {
+      loadK = kBegin + warp;
+      loadBlock += clusters;
+    }
+  };
+  const bool any = kBegin + warp < kEnd;
+  if (lane == 0 && any) {
+    int ks[STAGES], count = 0;
+#pragma unroll
+    for (int s = 0; s < STAGES; ++s)
+      if (loadBlock < blocks) {
+        loadWeights();
+        ks[s] = loadK;
+        ++count;
+        advance();
+      }
+    if (p.pdl)
+      asm volatile("griddepcontrol.wait;" ::: "memory");
+#pragma unroll
+    for (int s = 0; s < STAGES; ++s)
+      if (s < count)
+        loadX(s, ks[s]);
+  }
+
+  int stage = 0, parity = 0;
+  const uint32_t xRow = (lane % 8) * 128, xSwizzle = lane % 8, xChunk = lane / 8;
+  for (int block = cluster; block < blocks; block += clusters) {
+    float acc[kTiles16][kN8][4];
+#pragma unroll
+    for (int r = 0; r < kTiles16; ++r)
+#pragma unroll
+      for (int j = 0; j < kN8; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          acc[r][j][i] = 0;
+    for (int k = kBegin + warp; k < kEnd; k += WARPS) {
+      barWait(full + 8 * stage, parity);
+      uint32_t x = xRing + stage * kX, w = wRing + stage * kW;
+      uint32_t b[kN8][2][4];
+#pragma unroll
+      for (int j = 0; j < kN8; ++j)
+#pragma unroll
+        for (int h = 0; h < 2; ++h)
+          ldmatrix4(b[j][h], x + j * 1024 + xRow + (((4 * h + xChunk) ^ xSwizzle) << 4));
+#pragma unroll
+      for (int r = 0; r < kTiles16; ++r) {
+        uint32_t a[16];
+        Fmt::decode(w + r / 4 * Fmt::kUnit, r % 4, lane, a);
+#pragma unroll
+        for (int s = 0; s < 4; ++s)
+#pragma unroll
+          for (int j = 0; j < kN8; ++j)
+            mmaBF16(acc[r][j], a + 4 * s, b[j][s / 2][s % 2 * 2], b[j][s / 2][s % 2 * 2 + 1]);
+      }
+      __syncwarp();
+      if (lane == 0 && loadBlock < blocks) {
+        int kk = loadK, at = loadStage;
+        loadWeights();
+        advance();
+        loadX(at, kk);
+      }
+      if (++stage == STAGES) {
+        stage = 0;
+        parity ^= 1;
+      }
+    }
+
+    // Sum over warps, then over the cluster, in order.
+#pragma unroll
+    for (int r = 0; r < kTiles16; ++r)
+#pragma unroll
+      for (int j = 0; j < kN8; ++j)
+        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + ((warp * kTiles16 + r) * kN8 + j) * 512 + lane * 16),
+                     "f"(acc[r][j][0]), "f"(acc[r][j][1]), "f"(acc[r][j][2]), "f"(acc[r][j][3]) : "memory");
+    __syncthreads();
+    int slotBegin = 0, slotEnd = kSlots;
+    if (p.ks > 1) {
+      for (int slot = threadIdx.x; slot < kSlots; slot += WARPS * 32) {
+        float4 v = ldsRemote(sums + slot * 16);
+#pragma unroll
+        for (int i = 1; i < WARPS; ++i) {
+          float4 u = ldsRemote(sums + (i * kSlots + slot) * 16);
+          v.x += u.x, v.y += u.y, v.z += u.z, v.w += u.w;
+        }
+        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + slot * 16), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
+      }
+      clusterSync();
+      slotBegin = kSlots / 32 * kr / p.ks * 32;
+      slotEnd = kSlots / 32 * (kr + 1) / p.ks * 32;
+    }
+    for (int slot = slotBegin + threadIdx.x; slot < slotEnd; slot += WARPS * 32) {
+      float4 v = make_float4(0, 0, 0, 0);
+      if (p.ks > 1) {
+        for (int c = 0; c < p.ks; ++c) {
+          float4 u = ldsRemote(mapToRank(sums + slot * 16, c));
+          v.x += u.x, v.y += u.y, v.z += u.z, v.w += u.w;
+        }
+      } else {
+#pragma unroll
+        for (int i = 0; i < WARPS; ++i) {
+          float4 u = ldsRemote(sums + (i * kSlots + slot) * 16);
+          v.x += u.x, v.y += u.y, v.z += u.z, v.w += u.w;
+        }
+      }
+      int r = slot / 32 / kN8, j = slot / 32 % kN8;
+      __nv_bfloat162 lo = __floats2bfloat162_rn(v.x * p.alpha, v.y * p.alpha);
+      __nv_bfloat162 hi = __floats2bfloat162_rn(v.z * p.alpha, v.w * p.alpha);
+      uint32_t tl = transpose8x8(reinterpret_cast<uint32_t &>(lo)), th = transpose8x8(reinterpret_cast<uint32_t &>(hi));
+      int m = 8 * j + lane / 4, n = (block * RB * 4 + r) * 16 + lane % 4 * 2;
+      if (m < p.m) {
+        uint32_t *dst = reinterpret_cast<uint32_t *>(p.out + (size_t)m * p.n + n);
+        dst[0] = tl;
+        dst[4] = th;
+      }
+    }
+    if (p.ks > 1)
+      clusterSync();
+    else
+      __syncthreads();
+  }
+}
