@@ -18,7 +18,7 @@ E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6
 SMS = torch.cuda.get_device_properties(0).multi_processor_count
 
 
-SHOW = 3
+SHOW = 2
 
 
 def build(libs, sources, defines=()):
@@ -111,17 +111,13 @@ class Weights:
             v = self.scale[a:b]
             mant, e = torch.frexp(torch.where(v == 0, torch.ones_like(v), v))
             byte = ((e - 1 + 21) << 3) | ((mant * 2 - 1) * 8).round().to(torch.int32)
-            # [b, w, half, g, kt, i, parity] -> [b, kt, w, g, i, parity, half]
-            y = byte.view(blocks, 4, 2, 8, kt, 2, 2).permute(0, 4, 1, 3, 5, 6, 2)
-            e0, e1, o0, o1 = y[..., 0, 0], y[..., 0, 1], y[..., 1, 0], y[..., 1, 1]
-            word = e0 << 4 | e1 << 20 | o0 >> 4 | (o0 & 15) << 28 | (o1 >> 4) << 16 | (o1 & 15) << 12
-            scales = word.contiguous().view(torch.uint8).reshape(blocks, kt, 256)
+            # [b, w, half, g, kt, step] -> [b, kt, w, g, step, half]
+            y = byte.view(blocks, 4, 2, 8, kt, 4).permute(0, 4, 1, 3, 5, 2).to(torch.uint8)
+            scales = y.reshape(blocks, kt, 256)
         else:
             byte = self.exp[a:b] - self.max + 253
-            y = byte.view(blocks, 4, 2, 8, kt, 2).permute(0, 4, 1, 3, 5, 2)
-            e0, e1, o0, o1 = y[..., 0, 0], y[..., 0, 1], y[..., 1, 0], y[..., 1, 1]
-            word = e0 << 7 | e1 << 23 | o0 >> 1 | (o0 & 1) << 31 | (o1 >> 1) << 16 | (o1 & 1) << 15
-            scales = word.contiguous().view(torch.uint8).reshape(blocks, kt, 128)
+            y = byte.view(blocks, 4, 2, 8, kt, 2).permute(0, 4, 1, 3, 5, 2).to(torch.uint8)
+            scales = y.reshape(blocks, kt, 128)
         return torch.cat([weights, scales], 2).reshape(-1)
 
     def _pack8(self, c, a, b, blocks):
@@ -144,7 +140,7 @@ class Args(ctypes.Structure):
     _fields_ = [("weights", ctypes.c_void_p), ("out", ctypes.c_void_p), ("rowScale", ctypes.c_void_p),
                 ("tokenScale", ctypes.c_void_p), ("alpha", ctypes.c_float), ("m", ctypes.c_int), ("n", ctypes.c_int),
                 ("k", ctypes.c_int), ("partials", ctypes.c_void_p), ("flags", ctypes.c_void_p),
-                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int), ("ks", ctypes.c_int), ("xm", ctypes.c_int)]
+                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int), ("ks", ctypes.c_int), ("xm", ctypes.c_int), ("mul", ctypes.c_uint32 * 5)]
 
 
 class Gemm:
@@ -191,10 +187,11 @@ class Gemm:
         raw = ctypes.create_string_buffer(256)
         address = (ctypes.addressof(raw) + 63) & ~63
         rc = self.lib.fp4TensorMap(ctypes.c_void_p(address), ctypes.c_void_p(x.data_ptr()), ctypes.c_long(m),
-                                   ctypes.c_long(k), x.element_size(), v["mt"] // xm)
+                                   ctypes.c_long(k), x.element_size(), v["mt"] // xm, max(0, -v["nwg"]))
         assert rc == 0, f"tensor map: {rc}"
         args = Args(packed.data_ptr(), out.data_ptr(), weights.row_scale.data_ptr() if weights.row_scale is not None else None,
-                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl, ks, xm)
+                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl, ks, xm,
+                    (ctypes.c_uint32 * 5)(8, 64, 69, *((16, 0x70007000) if self.fmt == "NVFP4" else (128, 0))))
         self.keep.append((raw, args))
 
         def launch():
@@ -352,6 +349,22 @@ def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1)):
         torch.cuda.empty_cache()
 
 
+def profile(gemms, text):
+    """One launch for ncu: FORMAT,variant,N,K,M,ks,xm."""
+    fmt, i, n, k, m, ks, xm = text.split(",")
+    i, n, k, m, ks, xm = map(int, (i, n, k, m, ks, xm))
+    g = gemms[fmt]
+    w = Weights(fmt, n, k)
+    packed = w.pack()
+    x = activations(fmt, m, k)
+    out = torch.empty((m, n), device="cuda", dtype=torch.bfloat16)
+    grid = {(a, b): c for a, b, c in g.grids(i, m, n, k)}[ks, xm]
+    run = g.prepare(i, x, out, w, packed, 0, 16, grid, ks, xm)
+    run()
+    torch.cuda.synchronize()
+    print("profiled", g.variants[i], ks, xm, grid)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--libs", default=os.path.join(HERE, "build"))
@@ -360,6 +373,7 @@ def main():
     p.add_argument("--ms", default="1,16,32,64,128,256")
     p.add_argument("--shapes", default=",".join(f"{n}x{k}" for n, k in SHAPES))
     p.add_argument("--suites", default="check,gemm")
+    p.add_argument("--profile", help="FORMAT,variant,N,K,M,ks,xm;...: launch once each, for ncu")
     p.add_argument("--pdls", default="0,1")
     a = p.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -367,10 +381,14 @@ def main():
     start = time.time()
     build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] + ([] if f == "MXFP4asE4M3" else ["-DDECODE"]) for f in formats})
     print(f"built in {time.time() - start:.1f} s")
-    results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], copy_tbs=copy_bandwidth())
+    results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], copy_tbs=0 if a.profile else copy_bandwidth())
     print(f"copy {results['copy_tbs']:.2f} TB/s")
     gemms = {f: Gemm(a.libs, f) for f in formats}
     suites = a.suites.split(",")
+    if a.profile:
+        for text in a.profile.split(";"):
+            profile(gemms, text)
+        return
     if "check" in suites:
         suite_check(gemms, results)
     if "gemm" in suites:

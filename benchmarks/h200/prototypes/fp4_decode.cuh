@@ -4,9 +4,9 @@
 // fp4_gemm.cuh, over the same prepacked weights (NVFP4 and MXFP4 policies):
 //
 // - a CTA owns RB blocks of 64 weight rows and 1/ks of K; its WARPS warps take
-//   turns at the K steps of 64, each with a private ring of STAGES stages that
-//   its own lane 0 fills (bulk copies of weights, a TMA tile of x), so the main
-//   loop has no barrier between warps;
+//   turns at the K steps of 64; a producer warp fills a ring of STAGES stages of
+//   WARPS steps each, with RB + 1 copies per stage (consecutive K steps are
+//   contiguous in the packed weights; x comes by one three-dimensional TMA box);
 // - mma.sync m16n8k16, weights as operand A, x (M padded to MT) as B;
 // - sums meet once per block: over warps through shared memory, over the ks CTAs
 //   of a cluster through distributed shared memory, both in a fixed order.
@@ -25,75 +25,86 @@ __device__ inline void mmaBF16(float (&d)[4], const uint32_t *a, uint32_t b0, ui
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+__device__ inline void tileCopy3(uint32_t dst, const CUtensorMap *map, int x, int y, int z, uint32_t bar) {
+  asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+               "[%0], [%1, {%2, %3, %4}], [%5];" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(z), "r"(bar) : "memory");
+}
 template <class Fmt, int MT, int RB, int WARPS, int STAGES>
-__global__ void __launch_bounds__(WARPS * 32, 1) fp4Decode(const __grid_constant__ CUtensorMap xmap, const Args p) {
-  constexpr int kX = MT * 128, kW = RB * Fmt::kUnit, kN8 = MT / 8, kTiles16 = RB * 4;
+__global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_constant__ CUtensorMap xmap, const Args p) {
+  constexpr int kX = WARPS * MT * 128, kW = WARPS * Fmt::kUnit, kStage = kX + (RB * kW + 1023) / 1024 * 1024;
+  constexpr int kN8 = MT / 8, kTiles16 = RB * 4;
   constexpr int kSlots = kTiles16 * kN8 * 32; // float4 of a CTA's sums
   extern __shared__ uint8_t raw[];
-  __shared__ __align__(8) uint64_t bars[WARPS * STAGES];
+  __shared__ __align__(8) uint64_t bars[2 * STAGES];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const uint32_t base = (smemAddr(raw) + 1023) & ~1023u;
-  const uint32_t xRing = base + warp * STAGES * kX;
-  const uint32_t wRing = base + WARPS * STAGES * kX + warp * STAGES * kW;
-  const uint32_t sums = base + WARPS * STAGES * (kX + kW);
-  const uint32_t full = smemAddr(bars) + warp * STAGES * 8;
+  const uint32_t base = opaque((smemAddr(raw) + 1023) & ~1023u);
+  const uint32_t sums = base + STAGES * kStage;
+  const uint32_t full = opaque(smemAddr(bars)), empty = full + 8 * STAGES;
 
   const int clusters = gridDim.x / p.ks, cluster = blockIdx.x / p.ks, kr = blockIdx.x % p.ks;
   const int blocks = p.n / (64 * RB), kSteps = p.k / 64;
   const int kBegin = kSteps * kr / p.ks, kEnd = kSteps * (kr + 1) / p.ks;
 
-  if (lane == 0) {
-    for (int s = 0; s < STAGES; ++s)
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < STAGES; ++s) {
       barInit(full + 8 * s, 1);
+      barInit(empty + 8 * s, WARPS);
+    }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
-  __syncwarp();
+  __syncthreads();
   if (p.pdl)
     asm volatile("griddepcontrol.launch_dependents;");
 
-  // The loads of this warp, in order: blocks of the cluster, K steps of the warp.
-  const uint64_t policy = evictFirst();
-  int loadBlock = cluster, loadK = kBegin + warp;
-  int loadStage = 0;
-  auto loadWeights = [&]() {
-    uint32_t bar = full + 8 * loadStage;
-    barExpect(bar, kX + kW);
+  if (warp == WARPS) { // producer: one copy of weights per 64 rows, one of x
+    if (lane == 0) {
+      const uint64_t policy = evictFirst();
+      int stage = 0, parity = 1, filled = 0;
+      bool waiting = p.pdl;
+      int pendingK[STAGES];
+      auto flush = [&]() {
+        asm volatile("griddepcontrol.wait;" ::: "memory");
+        waiting = false;
 #pragma unroll
-    for (int r = 0; r < RB; ++r)
-      bulkCopy(wRing + loadStage * kW + r * Fmt::kUnit,
-               p.weights + ((size_t)(loadBlock * RB + r) * kSteps + loadK) * Fmt::kUnit, Fmt::kUnit, bar, policy);
-  };
-  auto loadX = [&](int stage, int k) { tileCopy(xRing + stage * kX, &xmap, k * 64, 0, full + 8 * stage); };
-  auto advance = [&]() {
-    loadStage = loadStage + 1 == STAGES ? 0 : loadStage + 1;
-    loadK += WARPS;
-    if (loadK >= kEnd) {
-      loadK = kBegin + warp;
-      loadBlock += clusters;
+        for (int s = 0; s < STAGES; ++s)
+          if (s < filled)
+            tileCopy3(base + s * kStage, &xmap, 0, 0, pendingK[s], full + 8 * s);
+      };
+      for (int block = cluster; block < blocks; block += clusters)
+        for (int k = kBegin; k < kEnd; k += WARPS) {
+          if (waiting && filled == STAGES)
+            flush();
+          barWait(empty + 8 * stage, parity);
+          const uint32_t bar = full + 8 * stage, dst = base + stage * kStage;
+          const int bytes = min(WARPS, kEnd - k) * Fmt::kUnit;
+          barExpect(bar, kX + RB * bytes);
+          for (int r = 0; r < RB; ++r)
+            bulkCopy(dst + kX + r * kW, p.weights + ((size_t)(block * RB + r) * kSteps + k) * Fmt::kUnit, bytes, bar, policy);
+          if (waiting) {
+#pragma unroll
+            for (int s = 0; s < STAGES; ++s)
+              if (s == filled)
+                pendingK[s] = k;
+            ++filled;
+          } else {
+            tileCopy3(dst, &xmap, 0, 0, k, bar);
+          }
+          if (++stage == STAGES) {
+            stage = 0;
+            parity ^= 1;
+          }
+        }
+      if (waiting)
+        flush();
     }
-  };
-  const bool any = kBegin + warp < kEnd;
-  if (lane == 0 && any) {
-    int ks[STAGES], count = 0;
-#pragma unroll
-    for (int s = 0; s < STAGES; ++s)
-      if (loadBlock < blocks) {
-        loadWeights();
-        ks[s] = loadK;
-        ++count;
-        advance();
-      }
-    if (p.pdl)
-      asm volatile("griddepcontrol.wait;" ::: "memory");
-#pragma unroll
-    for (int s = 0; s < STAGES; ++s)
-      if (s < count)
-        loadX(s, ks[s]);
+    __syncwarp();
   }
 
-  int stage = 0, parity = 0;
-  const uint32_t xRow = (lane % 8) * 128, xSwizzle = lane % 8, xChunk = lane / 8;
+  uint32_t bar = full, parity = 0, at = base;
+  const uint32_t xRow = warp * MT * 128 + lane % 8 * 128;
+  const uint32_t xChunk[2] = {(lane / 8 ^ lane % 8) * 16u, ((4 + lane / 8) ^ lane % 8) * 16u};
   for (int block = cluster; block < blocks; block += clusters) {
+    if (warp < WARPS) {
     float acc[kTiles16][kN8][4];
 #pragma unroll
     for (int r = 0; r < kTiles16; ++r)
@@ -102,34 +113,38 @@ __global__ void __launch_bounds__(WARPS * 32, 1) fp4Decode(const __grid_constant
 #pragma unroll
         for (int i = 0; i < 4; ++i)
           acc[r][j][i] = 0;
-    for (int k = kBegin + warp; k < kEnd; k += WARPS) {
-      barWait(full + 8 * stage, parity);
-      uint32_t x = xRing + stage * kX, w = wRing + stage * kW;
-      uint32_t b[kN8][2][4];
+    for (int k = kBegin; k < kEnd; k += WARPS) {
+      barWait(bar, parity);
+      if (k + warp < kEnd) {
+        uint32_t b[kN8][2][4];
 #pragma unroll
-      for (int j = 0; j < kN8; ++j)
+        for (int j = 0; j < kN8; ++j)
 #pragma unroll
-        for (int h = 0; h < 2; ++h)
-          ldmatrix4(b[j][h], x + j * 1024 + xRow + (((4 * h + xChunk) ^ xSwizzle) << 4));
+          for (int h = 0; h < 2; ++h)
+            ldmatrix4(b[j][h], at + j * 1024 + xRow + xChunk[h]);
 #pragma unroll
-      for (int r = 0; r < kTiles16; ++r) {
-        uint32_t a[16];
-        Fmt::decode(w + r / 4 * Fmt::kUnit, r % 4, lane, a);
+        for (int r = 0; r < kTiles16; ++r) {
+          typename Fmt::Raw v = Fmt::load(at + kX + r / 4 * kW + warp * Fmt::kUnit, r % 4, lane);
 #pragma unroll
-        for (int s = 0; s < 4; ++s)
+          for (int h = 0; h < 2; ++h) {
+            uint32_t a[8];
+            Fmt::decode(v, h, a, p.mul);
 #pragma unroll
-          for (int j = 0; j < kN8; ++j)
-            mmaBF16(acc[r][j], a + 4 * s, b[j][s / 2][s % 2 * 2], b[j][s / 2][s % 2 * 2 + 1]);
+            for (int s = 0; s < 2; ++s)
+#pragma unroll
+              for (int j = 0; j < kN8; ++j)
+                mmaBF16(acc[r][j], a + 4 * s, b[j][h][2 * s], b[j][h][2 * s + 1]);
+          }
+        }
       }
       __syncwarp();
-      if (lane == 0 && loadBlock < blocks) {
-        int kk = loadK, at = loadStage;
-        loadWeights();
-        advance();
-        loadX(at, kk);
-      }
-      if (++stage == STAGES) {
-        stage = 0;
+      if (lane == 0)
+        barArrive(bar + 8 * STAGES);
+      bar += 8;
+      at += kStage;
+      if (bar == empty) {
+        bar = full;
+        at = base;
         parity ^= 1;
       }
     }
@@ -141,10 +156,11 @@ __global__ void __launch_bounds__(WARPS * 32, 1) fp4Decode(const __grid_constant
       for (int j = 0; j < kN8; ++j)
         asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + ((warp * kTiles16 + r) * kN8 + j) * 512 + lane * 16),
                      "f"(acc[r][j][0]), "f"(acc[r][j][1]), "f"(acc[r][j][2]), "f"(acc[r][j][3]) : "memory");
+    }
     __syncthreads();
     int slotBegin = 0, slotEnd = kSlots;
     if (p.ks > 1) {
-      for (int slot = threadIdx.x; slot < kSlots; slot += WARPS * 32) {
+      for (int slot = threadIdx.x; slot < kSlots; slot += WARPS * 32 + 32) {
         float4 v = ldsRemote(sums + slot * 16);
 #pragma unroll
         for (int i = 1; i < WARPS; ++i) {
@@ -157,7 +173,7 @@ __global__ void __launch_bounds__(WARPS * 32, 1) fp4Decode(const __grid_constant
       slotBegin = kSlots / 32 * kr / p.ks * 32;
       slotEnd = kSlots / 32 * (kr + 1) / p.ks * 32;
     }
-    for (int slot = slotBegin + threadIdx.x; slot < slotEnd; slot += WARPS * 32) {
+    for (int slot = slotBegin + threadIdx.x; slot < slotEnd; slot += WARPS * 32 + 32) {
       float4 v = make_float4(0, 0, 0, 0);
       if (p.ks > 1) {
         for (int c = 0; c < p.ks; ++c) {

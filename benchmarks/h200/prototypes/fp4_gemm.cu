@@ -1,7 +1,7 @@
 //===- fp4_gemm.cu - Design study: launcher of fp4_gemm.cuh for bench.py ---===//
 //
 // C entry points, called by bench.py through ctypes. A variant is one template
-// instance (M tile, warpgroups, stages, double-buffered fragments); VARIANTS
+// instance (M tile, warpgroups, stages); VARIANTS
 // lists those worth timing. FORMAT is the weight policy, one library each.
 //
 //===----------------------------------------------------------------------===//
@@ -25,16 +25,15 @@ struct Variant {
 };
 constexpr bool kIs8Bit = FORMAT::kKT == 128;
 template <int MT, int NWG, int S> Variant variant() {
-  // One fragment set where registers are short, two where they are not.
-  constexpr int D = NWG == 4 ? MT < 64 : 1;
   constexpr int ST = kIs8Bit ? (MT < 256 ? (S + 1) * 5 / 8 : S) : S;
   int w = (FORMAT::kUnit * NWG + 1023) / 1024 * 1024;
-  return {MT, NWG, ST, D, (MT * 128 + w) * ST + 1024, (NWG + 1) * 128, NWG * 64, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST, D>)};
+  return {MT, NWG, ST, 0, (MT * 128 + w) * ST + 1024, (NWG + 1) * 128, NWG * 64, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST>)};
 }
 #ifdef DECODE
 /// Decode kernels: nwg = -WARPS, dbl = RB.
 template <int MT, int RB, int W, int ST> Variant decode() {
-  return {MT, -W, ST, RB, W * ST * (MT * 128 + RB * FORMAT::kUnit) + W * RB * 64 * MT * 4 + 1024, W * 32, RB * 64,
+  return {MT, -W, ST, RB, ST * (W * MT * 128 + (RB * W * FORMAT::kUnit + 1023) / 1024 * 1024) + W * RB * 64 * MT * 4 + 1024, W * 32 + 32,
+          RB * 64,
           reinterpret_cast<const void *>(&fp4Decode<FORMAT, MT, RB, W, ST>)};
 }
 #define D(MT, RB, W, ST) decode<MT, RB, W, ST>(),
@@ -42,8 +41,8 @@ template <int MT, int RB, int W, int ST> Variant decode() {
 #define D(MT, RB, W, ST)
 #endif
 #define DECODES                                                                                                        \
-  D(8, 1, 8, 3) D(8, 1, 8, 6) D(8, 2, 8, 3) D(8, 2, 8, 4) D(8, 1, 16, 3) D(8, 2, 16, 2)                                \
-  D(16, 1, 8, 4) D(16, 2, 8, 2) D(16, 2, 8, 3) D(16, 1, 16, 2)
+  D(8, 1, 8, 3) D(8, 1, 8, 6) D(8, 2, 8, 3) D(8, 1, 16, 3) D(8, 2, 12, 2)                                              \
+  D(16, 1, 8, 4) D(16, 2, 8, 3) D(16, 1, 12, 3) D(16, 1, 16, 2) D(32, 1, 8, 3)
 #define V(MT, NWG, ST) variant<MT, NWG, ST>(),
 const Variant kVariants[] = {DECODES VARIANTS};
 } // namespace
@@ -61,13 +60,20 @@ extern "C" int fp4Variants(char *text, int size) {
 }
 
 /// Writes the map of x [m][k] (row major), boxes of 128 bytes by mt rows.
-extern "C" int fp4TensorMap(CUtensorMap *map, void *x, long m, long k, int elementBytes, int mt) {
+extern "C" int fp4TensorMap(CUtensorMap *map, void *x, long m, long k, int elementBytes, int mt, int warps) {
   void *entry = nullptr;
   cudaDriverEntryPointQueryResult status;
   if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &status))
     return -1;
   cuuint64_t dims[2] = {(cuuint64_t)k, (cuuint64_t)m}, strides[1] = {(cuuint64_t)(k * elementBytes)};
   cuuint32_t box[2] = {(cuuint32_t)(128 / elementBytes), (cuuint32_t)mt}, ones[2] = {1, 1};
+  if (warps) { // [k / 64][m][64], boxes of `warps` K steps
+    cuuint64_t dims3[3] = {64, (cuuint64_t)m, (cuuint64_t)(k / 64)}, strides3[2] = {(cuuint64_t)(k * 2), 128};
+    cuuint32_t box3[3] = {64, (cuuint32_t)mt, (cuuint32_t)warps}, ones3[3] = {1, 1, 1};
+    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry)(
+        map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, x, dims3, strides3, box3, ones3, CU_TENSOR_MAP_INTERLEAVE_NONE,
+        CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  }
   return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry)(
       map, elementBytes == 2 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_UINT8, 2, x, dims, strides,
       box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
@@ -78,7 +84,7 @@ extern "C" int fp4Launch(int variant, const CUtensorMap *map, const Args *args, 
   const Variant &v = kVariants[variant];
   cudaError_t e = cudaFuncSetAttribute(v.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, v.smem);
   if (e)
-    return e;
+    return grid < 0 ? -(int)e : (int)e;
   cudaLaunchConfig_t c{};
   c.gridDim = dim3(grid);
   c.blockDim = dim3(v.threads);

@@ -64,7 +64,7 @@ __device__ inline uint32_t mapToRank(uint32_t a, int rank) {
   return d;
 }
 __device__ inline void barArriveRemote(uint32_t clusterAddr) {
-  asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(clusterAddr) : "memory");
+  asm volatile("mbarrier.arrive.relaxed.cluster.shared::cluster.b64 _, [%0];" ::"r"(clusterAddr) : "memory");
 }
 __device__ inline float4 ldsRemote(uint32_t clusterAddr) {
   float4 v;
@@ -116,92 +116,102 @@ __device__ inline uint32_t transpose8x8(uint32_t v) {
   return d;
 }
 
+/// Hides where a value comes from, so that it stays in a register instead of
+/// being computed again at every use.
+__device__ inline uint32_t opaque(uint32_t v) {
+  asm volatile("" : "+r"(v));
+  return v;
+}
+
 //===----------------------------------------------------------------------===//
 // Weight formats
 //===----------------------------------------------------------------------===//
 
+/// Multipliers that arrive as kernel arguments, so that ptxas keeps the shifts
+/// they stand for on the FMA pipe (IMAD): the ALU pipe is the scarce one.
+struct Multipliers {
+  uint32_t by8, by64, by69, scale, scaleBase;
+};
+
 /// Decodes 8 e2m1 codes to four bf16x2 registers holding value * 2^-126, in nine
-/// instructions (5 LOP3, 1 SHF, 3 IMAD). `x` carries, in each 16-bit half h, one
+/// instructions (5 LOP3, 1 SHF, 3 IMAD). `x` carries, in each 16-bit half, one
 /// code (sign s, magnitude bits m2 m1 m0) of each register r0..r3:
 ///
 ///   r0: s -> 15, m -> 8 7 6      r1: s -> 12, m -> 5 4 3     r2: s -> 9, m -> 2 1 0
 ///   r3: s -> 14, m0 -> 11, m1 -> 10, m2 ^ m0 -> 13
 ///
-/// r0..r2 reach bf16's sign and low exponent bits {15, 8, 7, 6} by a left shift,
-/// which runs as IMAD beside the ALU pipe. The four bits left over reach them by
-/// one multiplication with 69 = 1 + 4 + 64: z = bits {9, 8, 6, 5} of (x >> 5);
-/// bit 15 of 69z is z9, bit 7 is z5, bit 6 is z6, bit 8 is z8 ^ z6.
-__device__ inline void decode8(uint32_t x, uint32_t (&r)[4]) {
+/// r0..r2 reach bf16's sign and low exponent bits {15, 8, 7, 6} by a left shift.
+/// The four bits left over reach them by one multiplication with 69 = 1 + 4 + 64:
+/// with z = bits {9, 8, 6, 5} of (x >> 5), bit 15 of 69z is z9, bit 7 is z5,
+/// bit 6 is z6, bit 8 is z8 ^ z6, and no carry reaches bit 15.
+__device__ inline void decode8(uint32_t x, uint32_t (&r)[4], const Multipliers &c) {
   constexpr uint32_t kMask = 0x81C081C0;
   r[0] = x & kMask;
-  r[1] = (x * 8) & kMask;
-  r[2] = (x * 64) & kMask;
-  r[3] = (((x & 0x6C006C00) >> 5) * 69) & kMask;
+  r[1] = (x * c.by8) & kMask;
+  r[2] = (x * c.by64) & kMask;
+  r[3] = (((x & 0x6C006C00) >> 5) * c.by69) & kMask;
+}
+
+/// The bf16 scale of byte `i` of `word`, in both halves: 1 PRMT, 1 IMAD.
+__device__ inline uint32_t scalePair(uint32_t word, int i, const Multipliers &c) {
+  return __byte_perm(word, 0, 0x4040 + i * 0x0101) * c.scale + c.scaleBase;
+}
+__device__ inline void decodeStep(uint32_t code, uint32_t s0, uint32_t s1, uint32_t *a, const Multipliers &c) {
+  uint32_t r[4];
+  decode8(code, r, c);
+  a[0] = mulBF16x2(r[0], s0);
+  a[1] = mulBF16x2(r[1], s1);
+  a[2] = mulBF16x2(r[2], s0);
+  a[3] = mulBF16x2(r[3], s1);
 }
 
 /// mma fragment order, per warp (16 rows) and K step of 16: lane 4g+t holds
 ///   a0 = (row g,   k 2t, 2t+1)      a1 = (row g+8, k 2t, 2t+1)
 ///   a2 = (row g,   k 2t+8, 2t+9)    a3 = (row g+8, k 2t+8, 2t+9)
-/// Unit = 64 rows x 64 k: weights [warp 4][lane 32][step 4] u32 (codes of a0..a3,
-/// the even k in the low half), then scales [warp 4][g 8][2] u32.
+/// Unit = 64 rows x 64 k, 2304 bytes: weights [warp 4][lane 32][step 4] u32 (codes
+/// of a0..a3, the even k in the low half), then scales [warp 4][g 8][8] bytes:
+/// byte 2j = (row g, step j), byte 2j+1 = (row g+8, step j).
 ///
-/// NVFP4 scale byte: E5M3 b = (e5 << 3 | m) with bf16 0x7000 | b << 4 equal to
-/// scale * 2^118 (an e4m3 scale 2^e * 1.m has e5 = e + 21; a zero scale is
-/// packed as zero codes). Word i of (warp, g) holds steps 2i and 2i+1:
-///   bits 11:4 = (row g, 2i), bits 27:20 = (row g+8, 2i); after rotating left by
-///   8 the same places hold (row g, 2i+1), (row g+8, 2i+1).
-/// Decoded value = w * scale * 2^-8; alpha carries 2^8 * tensor scale.
+/// NVFP4 scale byte: E5M3 b = (e5 << 3 | m) with bf16 0x7000 + (b << 4) equal to
+/// scale * 2^118 (an e4m3 scale 2^e * 1.m has e5 = e + 21; a zero scale is packed
+/// as zero codes). Decoded value = w * scale * 2^-8; alpha carries 2^8 * tensor
+/// scale. Multipliers: scale = 16, scaleBase = 0x70007000.
 struct NVFP4 {
   static constexpr int kKT = 64, kUnit = 2304, kXBytes = 2;
   template <int N> using Mma = WgmmaBF16<N>;
-  __device__ static void decode(uint32_t unit, int warp, int lane, uint32_t (&a)[16]) {
-    uint4 q = lds128(unit + warp * 512 + lane * 16);
-    uint2 s = lds64(unit + 2048 + warp * 64 + (lane >> 2) * 8);
-    const uint32_t codes[4] = {q.x, q.y, q.z, q.w};
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      uint32_t word = j < 2 ? s.x : s.y;
-      if (j & 1)
-        word = __funnelshift_l(word, word, 8);
-      uint32_t both = (word & 0x0FF00FF0) | 0x70007000;
-      uint32_t s0 = __byte_perm(both, 0, 0x1010), s1 = __byte_perm(both, 0, 0x3232);
-      uint32_t r[4];
-      decode8(codes[j], r);
-      a[4 * j + 0] = mulBF16x2(r[0], s0);
-      a[4 * j + 1] = mulBF16x2(r[1], s1);
-      a[4 * j + 2] = mulBF16x2(r[2], s0);
-      a[4 * j + 3] = mulBF16x2(r[3], s1);
-    }
+  struct Raw {
+    uint4 q;
+    uint2 s;
+  };
+  __device__ static Raw load(uint32_t unit, int warp, int lane) {
+    return {lds128(unit + warp * 512 + lane * 16), lds64(unit + 2048 + warp * 64 + (lane >> 2) * 8)};
+  }
+  /// Steps 2h and 2h + 1.
+  __device__ static void decode(const Raw &v, int h, uint32_t (&a)[8], const Multipliers &c) {
+    uint32_t s = h ? v.s.y : v.s.x;
+    decodeStep(h ? v.q.z : v.q.x, scalePair(s, 0, c), scalePair(s, 1, c), a, c);
+    decodeStep(h ? v.q.w : v.q.y, scalePair(s, 2, c), scalePair(s, 3, c), a + 4, c);
   }
 };
 
-/// As NVFP4, but scales are [warp 4][g 8][1] u32: bits 14:7 = e8m0' of (row g,
-/// k 0..31), bits 30:23 = (row g+8, k 0..31); after rotating left by 8 the same
-/// places hold k 32..63. e8m0' = e8m0 - max + 253, with max the tensor's largest
-/// e8m0; decoded value = w * 2^(e8m0 - max), alpha carries 2^(max - 127).
+/// As NVFP4, 2176 bytes: scales [warp 4][g 8][4] bytes, byte 2h = (row g, k 32h..),
+/// byte 2h+1 = row g+8, each e8m0' = e8m0 - max + 253 with max the tensor's largest
+/// e8m0. Decoded value = w * 2^(e8m0 - max); alpha carries 2^(max - 127) * tensor
+/// scale. Multipliers: scale = 128, scaleBase = 0.
 struct MXFP4 {
   static constexpr int kKT = 64, kUnit = 2176, kXBytes = 2;
   template <int N> using Mma = WgmmaBF16<N>;
-  __device__ static void decode(uint32_t unit, int warp, int lane, uint32_t (&a)[16]) {
-    uint4 q = lds128(unit + warp * 512 + lane * 16);
-    uint32_t s = lds32(unit + 2048 + warp * 32 + (lane >> 2) * 4);
-    const uint32_t codes[4] = {q.x, q.y, q.z, q.w};
-    uint32_t s0 = 0, s1 = 0;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      if (!(j & 1)) {
-        uint32_t word = j ? __funnelshift_l(s, s, 8) : s;
-        uint32_t both = word & 0x7F807F80;
-        s0 = __byte_perm(both, 0, 0x1010);
-        s1 = __byte_perm(both, 0, 0x3232);
-      }
-      uint32_t r[4];
-      decode8(codes[j], r);
-      a[4 * j + 0] = mulBF16x2(r[0], s0);
-      a[4 * j + 1] = mulBF16x2(r[1], s1);
-      a[4 * j + 2] = mulBF16x2(r[2], s0);
-      a[4 * j + 3] = mulBF16x2(r[3], s1);
-    }
+  struct Raw {
+    uint4 q;
+    uint32_t s;
+  };
+  __device__ static Raw load(uint32_t unit, int warp, int lane) {
+    return {lds128(unit + warp * 512 + lane * 16), lds32(unit + 2048 + warp * 32 + (lane >> 2) * 4)};
+  }
+  __device__ static void decode(const Raw &v, int h, uint32_t (&a)[8], const Multipliers &c) {
+    uint32_t s0 = scalePair(v.s, 2 * h, c), s1 = scalePair(v.s, 2 * h + 1, c);
+    decodeStep(h ? v.q.z : v.q.x, s0, s1, a, c);
+    decodeStep(h ? v.q.w : v.q.y, s0, s1, a + 4, c);
   }
 };
 
@@ -210,29 +220,34 @@ struct MXFP4 {
 /// e4m3 fragment per K step of 32: a0 = (row g, k 4t..4t+3), a1 = row g+8,
 /// a2 = (row g, k 16+4t..), a3 = row g+8. A byte permute looks each magnitude up
 /// in an 8-entry table of the block (two registers) that already holds 2^k.
-/// Unit = 64 rows x 128 k: weights [warp 4][pair 2][lane 32][4] u32, word
-/// (step & 1) * 2 + half of pair = step / 2, half 0 = row g, 1 = row g+8:
+/// Unit = 64 rows x 128 k, 4352 bytes: weights [warp 4][pair 2][lane 32][4] u32,
+/// word (step & 1) * 2 + half of pair = step / 2, half 0 = row g, 1 = row g+8:
 ///   nibble i bits 2:0 = magnitude of k 4t+i (i < 4) or 16+4t+i-4;
 ///   bits 7, 15, 23, 31 = signs of k 4t+0..3; bits 3, 11, 19, 27 = of 16+4t+0..3.
-/// Scales [warp 4][g 8][2] u32: byte j of word `half` = kk of step j.
+/// Scales [warp 4][g 8][half 2][step 4] bytes kk.
 struct MXFP4asE4M3 {
   static constexpr int kKT = 128, kUnit = 4352, kXBytes = 1;
   template <int N> using Mma = WgmmaE4M3<N>;
-  __device__ static void decode(uint32_t unit, int warp, int lane, uint32_t (&a)[16]) {
-    uint4 q[2] = {lds128(unit + warp * 1024 + lane * 16), lds128(unit + warp * 1024 + 512 + lane * 16)};
-    uint2 s = lds64(unit + 4096 + warp * 64 + (lane >> 2) * 8);
+  struct Raw {
+    uint4 q[2];
+    uint2 s;
+  };
+  __device__ static Raw load(uint32_t unit, int warp, int lane) {
+    return {{lds128(unit + warp * 1024 + lane * 16), lds128(unit + warp * 1024 + 512 + lane * 16)},
+            lds64(unit + 4096 + warp * 64 + (lane >> 2) * 8)};
+  }
+  __device__ static void decode(const Raw &v, int h, uint32_t (&a)[8], const Multipliers &c) {
+    const uint4 &q = v.q[h];
 #pragma unroll
-    for (int j = 0; j < 4; ++j)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const uint4 &v = q[j >> 1];
-        uint32_t x = (j & 1) ? (half ? v.w : v.z) : (half ? v.y : v.x);
-        uint32_t kk = __byte_perm(half ? s.y : s.x, 0, 0x4440 + j);
-        uint32_t lo = kk * 0x08080800u + 0x14100800u, hi = kk * 0x08080808u + 0x24201C18u;
-        uint32_t m = x & 0x77777777;
-        a[4 * j + half] = __byte_perm(lo, hi, m) | (x & 0x80808080);
-        a[4 * j + 2 + half] = __byte_perm(lo, hi, m >> 16) | ((x * 16) & 0x80808080);
-      }
+    for (int i = 0; i < 4; ++i) {
+      int step = i >> 1, half = i & 1;
+      uint32_t x = i == 0 ? q.x : i == 1 ? q.y : i == 2 ? q.z : q.w;
+      uint32_t kk = __byte_perm(half ? v.s.y : v.s.x, 0, 0x4440 + 2 * h + step);
+      uint32_t lo = kk * 0x08080800u + 0x14100800u, hi = kk * 0x08080808u + 0x24201C18u;
+      uint32_t m = x & 0x77777777;
+      a[4 * step + half] = __byte_perm(lo, hi, m) | (x & 0x80808080);
+      a[4 * step + 2 + half] = __byte_perm(lo, hi, m >> 16) | ((x * 16) & 0x80808080);
+    }
   }
 };
 
@@ -253,6 +268,7 @@ struct Args {
   int pdl;
   int ks; // CTAs of a cluster that split K of one tile (reduced through DSMEM)
   int xm; // CTAs of a cluster that share one activation tile (multicast), 1 or 2
+  Multipliers mul;
 };
 
 /// The share of one CTA: a stream-K range over the first `skTiles` tiles, then
@@ -266,7 +282,7 @@ struct Work {
   }
 };
 
-template <class Fmt, int MT, int NWG, int STAGES, int DOUBLE>
+template <class Fmt, int MT, int NWG, int STAGES>
 __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     fp4Gemm(const __grid_constant__ CUtensorMap xmap, const Args p) {
   constexpr int kX = MT * 128, kW = (Fmt::kUnit * NWG + 1023) / 1024 * 1024, kStage = kX + kW;
@@ -274,8 +290,8 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
   extern __shared__ uint8_t raw[];
   __shared__ __align__(8) uint64_t bars[2 * STAGES];
   __shared__ int xk[STAGES], xm[STAGES];
-  const uint32_t base = (smemAddr(raw) + 1023) & ~1023u;
-  const uint32_t full = smemAddr(bars), empty = full + 8 * STAGES;
+  const uint32_t base = opaque((smemAddr(raw) + 1023) & ~1023u);
+  const uint32_t full = opaque(smemAddr(bars)), empty = full + 8 * STAGES;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 
   const int clusterSize = p.ks * p.xm, rank = blockIdx.x % clusterSize, xr = rank % p.xm, kr = rank / p.xm;
@@ -340,7 +356,7 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(NWG == 4 ? 32 : 24));
     if (warp == NWG * 4 && lane == 0) {
       const uint64_t policy = mTiles == 1 ? evictFirst() : evictNormal();
-      int it = 0;
+      int it = 0, s = 0, parity = 0;
       int deferred = -1; // stages whose x waits for the previous kernel
       bool waiting = p.pdl;
       auto flush = [&]() {
@@ -353,11 +369,10 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
         int mt, nt;
         coords(mt, nt);
         for (int kt = k0; kt < k1; ++kt, ++it) {
-          int s = it % STAGES;
           if (waiting && it == STAGES)
             flush();
           if (it >= STAGES)
-            barWait(empty + 8 * s, (it / STAGES - 1) & 1);
+            barWait(empty + 8 * s, parity ^ 1);
           uint32_t bar = full + 8 * s, dst = base + s * kStage;
           barExpect(bar, kX + Fmt::kUnit * NWG);
 #pragma unroll
@@ -371,6 +386,10 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
           } else {
             loadX(dst, kt * Fmt::kKT, mt * MT, bar);
           }
+          if (++s == STAGES) {
+            s = 0;
+            parity ^= 1;
+          }
         }
       }
       if (waiting)
@@ -380,67 +399,53 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(NWG == 4 ? 112 : NWG == 3 ? 160 : 240));
   const int wg = warp / 4, w = warp % 4, tid = threadIdx.x % 128;
   using Mma = typename Fmt::template Mma<MT>;
-  int it = 0;
+  uint32_t bar = full, at = base, parity = 0;
+  const uint32_t unit = kX + wg * Fmt::kUnit;
+  auto wgSync = [&]() { asm volatile("bar.sync %0, 128;" ::"r"(wg + 1) : "memory"); };
   while (next()) {
     int mt, nt;
     coords(mt, nt);
     float acc[kRegs];
-    auto step = [&](uint32_t (&a)[16], bool first) {
-      int s = it % STAGES;
-      barWait(full + 8 * s, (it / STAGES) & 1);
-      uint32_t x = base + s * kStage;
-      Fmt::decode(x + kX + wg * Fmt::kUnit, w, lane, a);
-      uint64_t desc = ((x >> 4) & 0x3FFF) | (1ull << 16) | (64ull << 32) | (1ull << 62);
-      wgmmaFence();
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-        Mma::mma(acc, a + 4 * j, desc + 2 * j, !(first && j == 0));
-      wgmmaCommit();
-    };
     // One warp's wait covers only its own part of the product, so every warp
     // arrives for itself.
-    auto release = [&](int i) {
-      uint32_t bar = empty + 8 * (i % STAGES);
-      if (p.xm == 1 ? lane == 0 : lane < 2) {
-        if (p.xm == 1)
+    auto release = [&](uint32_t bar) {
+      if (p.xm == 1) {
+        if (lane == 0)
           barArrive(bar);
-        else
-          barArriveRemote(mapToRank(bar, kr * 2 + lane));
+      } else if (lane < 2) {
+        barArriveRemote(mapToRank(bar, kr * 2 + lane));
       }
     };
-    auto wgSync = [&]() { asm volatile("bar.sync %0, 128;" ::"r"(wg + 1) : "memory"); };
-    if constexpr (DOUBLE) {
-      uint32_t a0[16], a1[16];
-      step(a0, true);
-      ++it;
-      int kt = k0 + 1;
-      for (; kt + 1 < k1; kt += 2) {
-        step(a1, false);
+    // Fragments of half a stage alternate between two register sets: one is
+    // decoded while wgmma still reads the other.
+    uint32_t a[2][8];
+    uint32_t previous = 0;
+    for (int kt = k0; kt < k1; ++kt) {
+      barWait(bar, parity);
+      typename Fmt::Raw v = Fmt::load(at + unit, w, lane);
+      const uint64_t desc = (at >> 4) | (1ull << 16) | (64ull << 32) | (1ull << 62);
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        Fmt::decode(v, h, a[h], p.mul);
+        wgmmaFence();
+        Mma::mma(acc, a[h], desc + 4 * h, h || kt > k0);
+        Mma::mma(acc, a[h] + 4, desc + 4 * h + 2, 1);
+        wgmmaCommit();
         wgmmaWait<1>();
-        release(it - 1);
-        ++it;
-        step(a0, false);
-        wgmmaWait<1>();
-        release(it - 1);
-        ++it;
+        if (h == 0 && kt > k0)
+          release(previous);
       }
-      if (kt < k1) {
-        step(a1, false);
-        wgmmaWait<1>();
-        release(it - 1);
-        ++it;
-      }
-      wgmmaWait<0>();
-      release(it - 1);
-    } else {
-      uint32_t a[16];
-      for (int kt = k0; kt < k1; ++kt) {
-        step(a, kt == k0);
-        wgmmaWait<0>();
-        release(it);
-        ++it;
+      previous = bar + 8 * STAGES;
+      bar += 8;
+      at += kStage;
+      if (bar == empty) {
+        bar = full;
+        at = base;
+        parity ^= 1;
       }
     }
+    wgmmaWait<0>();
+    release(previous);
 
     if (p.ks == 1 && k0 > 0) { // a later part of somebody else's tile
       float4 *slot = reinterpret_cast<float4 *>(p.partials + (((size_t)work.cta * p.xm + xr) * NWG + wg) * 64 * MT);
