@@ -280,7 +280,7 @@ def suite_check(gemms, results):
     for fmt, g in gemms.items():
         for i, v in enumerate(g.variants):
             errs = []
-            for n, k, m in ((512, 512, v["mt"]), (1024, 2048, max(1, v["mt"] - 3)), (2560, 1024, v["mt"] * 2 + 1)):
+            for n, k, m in ((512, 512, v["mt"]), (1024, 2048, max(1, v["mt"] - 3)), (2560, 1024, v["mt"] * 2 + 1), (40960, 1024, v["mt"])):
                 if v["nwg"] < 0:
                     m = min(m, v["mt"])
                 for ks, xm, grid in g.grids(i, m, n, k):
@@ -349,6 +349,58 @@ def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1)):
         torch.cuda.empty_cache()
 
 
+def rotate_reference(x, h, mx):
+    """The kernel's semantics in torch, in another order of loops; (codes, scales) as bytes."""
+    c = {16: 0.25, 32: 0.17677669529663687, 128: 0.08838834764831845}[h]
+    u = x.float().view(-1, h)
+    s = 1
+    while s < h:
+        v = u.view(-1, h // (2 * s), 2, s)
+        u = torch.stack((v[:, :, 0] + v[:, :, 1], v[:, :, 0] - v[:, :, 1]), 2).view(-1, h)
+        s *= 2
+    u = u.reshape(-1, 32 if mx else 16)
+    amax = u.abs().amax(1, keepdim=True) * torch.tensor(c, device="cuda")
+    if mx:
+        e = ((amax.view(torch.int32) >> 23) - 2).clamp(min=0)
+        scale, r = e.to(torch.uint8), torch.exp2(127.0 - e.double()).float() * torch.tensor(c, device="cuda")
+    else:
+        sf = (amax * torch.tensor(1 / 6, device="cuda")).clamp(max=448).to(torch.float8_e4m3fn)
+        scale, f = sf.view(torch.uint8), sf.float()
+        r = torch.where(f == 0, torch.zeros_like(f), (1 / f) * torch.tensor(c, device="cuda"))
+    a = u.double().abs() * r.double()
+    code = torch.zeros_like(a, dtype=torch.int32)
+    for t, inclusive in ((.25, 0), (.75, 1), (1.25, 0), (1.75, 1), (2.5, 0), (3.5, 1), (5, 0)):
+        code += (a >= t) if inclusive else (a > t)
+    code |= (u.view(torch.int32) >> 28) & 8
+    code = code.view(-1, 2).to(torch.uint8)
+    return code[:, 0] | code[:, 1] << 4, scale.view(-1)
+
+
+def suite_rotate(libs, results):
+    lib = ctypes.CDLL(os.path.join(libs, "rotate_quantize.so"))
+    n = 8192 * 8192
+    xs = [torch.randn(n, device="cuda").to(torch.bfloat16) for _ in range(3)]
+    xs[0][:4096] *= 1e-3
+    xs[0][4096:8192] = 0
+    for mx in (0, 1):
+        for h in (16, 32, 128):
+            outs = [(torch.full((n // 2,), 255, device="cuda", dtype=torch.uint8),
+                     torch.full((n // (32 if mx else 16),), 255, device="cuda", dtype=torch.uint8)) for _ in xs]
+
+            def call(i):
+                rc = lib.rotateQuantizeLaunch(h, mx, ctypes.c_void_p(xs[i].data_ptr()), ctypes.c_void_p(outs[i][0].data_ptr()),
+                                              ctypes.c_void_p(outs[i][1].data_ptr()), ctypes.c_long(n),
+                                              ctypes.c_void_p(torch.cuda.current_stream().cuda_stream))
+                assert rc == 0, rc
+            us = timed([lambda i=i: call(i) for i in range(3)])
+            ref = rotate_reference(xs[0], h, mx)
+            wrong = [(o != r).sum().item() for o, r in zip(outs[0], ref)]
+            tbs = (n * 2.5 + outs[0][1].numel()) / us * 1e-6
+            results["rotate"].append(dict(format="MXFP4" if mx else "NVFP4", h=h, us=us, tbs=tbs, of_copy=tbs / results["copy_tbs"], wrong=wrong))
+            print(f"rotate_quantize 8192x8192 {'MXFP4' if mx else 'NVFP4'} H={h:3} {us:7.2f} us {tbs:5.2f} TB/s "
+                  f"{100 * tbs / results['copy_tbs']:5.1f} % of copy, wrong bytes {wrong}", flush=True)
+
+
 def profile(gemms, text):
     """One launch for ncu: FORMAT,variant,N,K,M,ks,xm."""
     fmt, i, n, k, m, ks, xm = text.split(",")
@@ -372,16 +424,17 @@ def main():
     p.add_argument("--formats", default="NVFP4,MXFP4,MXFP4asE4M3")
     p.add_argument("--ms", default="1,16,32,64,128,256")
     p.add_argument("--shapes", default=",".join(f"{n}x{k}" for n, k in SHAPES))
-    p.add_argument("--suites", default="check,gemm")
+    p.add_argument("--suites", default="check,rotate,gemm")
     p.add_argument("--profile", help="FORMAT,variant,N,K,M,ks,xm;...: launch once each, for ncu")
     p.add_argument("--pdls", default="0,1")
     a = p.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     formats = a.formats.split(",")
     start = time.time()
-    build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] + ([] if f == "MXFP4asE4M3" else ["-DDECODE"]) for f in formats})
+    build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] + ([] if f == "MXFP4asE4M3" else ["-DDECODE"]) for f in formats}
+          | {"rotate_quantize": ["rotate_quantize.cu"]})
     print(f"built in {time.time() - start:.1f} s")
-    results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], copy_tbs=0 if a.profile else copy_bandwidth())
+    results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], rotate=[], copy_tbs=0 if a.profile else copy_bandwidth())
     print(f"copy {results['copy_tbs']:.2f} TB/s")
     gemms = {f: Gemm(a.libs, f) for f in formats}
     suites = a.suites.split(",")
@@ -391,6 +444,8 @@ def main():
         return
     if "check" in suites:
         suite_check(gemms, results)
+    if "rotate" in suites:
+        suite_rotate(a.libs, results)
     if "gemm" in suites:
         suite_gemm(gemms, results, [int(m) for m in a.ms.split(",")], [tuple(map(int, s.split("x"))) for s in a.shapes.split(",")],
                    [int(v) for v in a.pdls.split(",")])

@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
   constexpr int kN8 = MT / 8, kTiles16 = RB * 4;
   constexpr int kSlots = kTiles16 * kN8 * 32; // float4 of a CTA's sums
   extern __shared__ uint8_t raw[];
-  __shared__ __align__(8) uint64_t bars[2 * STAGES];
+  __shared__ __align__(8) uint64_t bars[2 * STAGES + 1];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const uint32_t base = opaque((smemAddr(raw) + 1023) & ~1023u);
   const uint32_t sums = base + STAGES * kStage;
@@ -50,9 +50,13 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
       barInit(full + 8 * s, 1);
       barInit(empty + 8 * s, WARPS);
     }
+    barInit(empty + 8 * STAGES, WARPS * p.ks);
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
-  __syncthreads();
+  if (p.ks > 1)
+    clusterSync();
+  else
+    __syncthreads();
   if (p.pdl)
     asm volatile("griddepcontrol.launch_dependents;");
 
@@ -97,14 +101,27 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
       if (waiting)
         flush();
     }
-    __syncwarp();
+    return;
   }
+
+  // Barriers among consumers only (the producer is ahead, in later blocks): of
+  // the CTA, and of the cluster through an mbarrier in each CTA.
+  auto ctaSync = [&]() { asm volatile("bar.sync 1, %0;" ::"n"(WARPS * 32) : "memory"); };
+  uint32_t meetings = 0;
+  auto consumerClusterSync = [&]() {
+    const uint32_t meet = empty + 8 * STAGES;
+    __syncwarp();
+    if (lane < p.ks)
+      asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(mapToRank(meet, lane)) : "memory");
+    asm volatile("{\n.reg .pred p;\n"
+                 "W: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%0], %1;\n"
+                 "@p bra D;\nbra W;\nD:\n}\n" ::"r"(meet), "r"(meetings++ & 1) : "memory");
+  };
 
   uint32_t bar = full, parity = 0, at = base;
   const uint32_t xRow = warp * MT * 128 + lane % 8 * 128;
   const uint32_t xChunk[2] = {(lane / 8 ^ lane % 8) * 16u, ((4 + lane / 8) ^ lane % 8) * 16u};
   for (int block = cluster; block < blocks; block += clusters) {
-    if (warp < WARPS) {
     float acc[kTiles16][kN8][4];
 #pragma unroll
     for (int r = 0; r < kTiles16; ++r)
@@ -156,11 +173,10 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
       for (int j = 0; j < kN8; ++j)
         asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + ((warp * kTiles16 + r) * kN8 + j) * 512 + lane * 16),
                      "f"(acc[r][j][0]), "f"(acc[r][j][1]), "f"(acc[r][j][2]), "f"(acc[r][j][3]) : "memory");
-    }
-    __syncthreads();
+    ctaSync();
     int slotBegin = 0, slotEnd = kSlots;
     if (p.ks > 1) {
-      for (int slot = threadIdx.x; slot < kSlots; slot += WARPS * 32 + 32) {
+      for (int slot = threadIdx.x; slot < kSlots; slot += WARPS * 32) {
         float4 v = ldsRemote(sums + slot * 16);
 #pragma unroll
         for (int i = 1; i < WARPS; ++i) {
@@ -169,11 +185,11 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
         }
         asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + slot * 16), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
       }
-      clusterSync();
+      consumerClusterSync();
       slotBegin = kSlots / 32 * kr / p.ks * 32;
       slotEnd = kSlots / 32 * (kr + 1) / p.ks * 32;
     }
-    for (int slot = slotBegin + threadIdx.x; slot < slotEnd; slot += WARPS * 32 + 32) {
+    for (int slot = slotBegin + threadIdx.x; slot < slotEnd; slot += WARPS * 32) {
       float4 v = make_float4(0, 0, 0, 0);
       if (p.ks > 1) {
         for (int c = 0; c < p.ks; ++c) {
@@ -199,8 +215,8 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
       }
     }
     if (p.ks > 1)
-      clusterSync();
+      consumerClusterSync();
     else
-      __syncthreads();
+      ctaSync();
   }
 }
