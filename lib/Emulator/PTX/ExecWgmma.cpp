@@ -141,6 +141,7 @@ static void perform(Warp &warp, const Wgmma &op) {
 static void issueWgmma(Warp &warp, const Instr &instr) {
   if (!warp.wgmmaFenced)
     warp.trap("wgmma.mma_async without a wgmma.fence before the first one");
+  AsyncOp entry;
   Wgmma op;
   op.instr = &instr;
   op.frame = warp.currentFrame();
@@ -154,10 +155,10 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
   op.accumulateD = warp.uniform(instr.ops[3]) & 1;
   if (!op.aInRegisters) {
     op.a = MatrixDescriptor::ofWgmma(warp, warp.uniform(instr.ops[1]));
-    checkTile(warp, warp.cta, op.a, op.transA, 64, op.k, op.bits);
+    checkTile(warp, warp.cta, op.a, op.transA, 64, op.k, op.bits, entry.reads);
   }
   op.b = MatrixDescriptor::ofWgmma(warp, warp.uniform(instr.ops[2]));
-  checkTile(warp, warp.cta, op.b, op.transB, op.n, op.k, op.bits);
+  checkTile(warp, warp.cta, op.b, op.transB, op.n, op.k, op.bits, entry.reads);
   // Results of a chain are undefined on purpose until the wait.
   op.undefinedInput = false;
   for (const Operand &reg : instr.ops[0].elems) {
@@ -166,7 +167,6 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
     warp.poison(reg.slot) = ~0u;
   }
   ++warp.wgmmaPending;
-  AsyncOp entry;
   entry.kind = AsyncOp::Kind::Wgmma;
   entry.warp = &warp;
   entry.lanes = warp.active;

@@ -293,6 +293,7 @@ struct Cluster {
 private:
   [[noreturn]] void deadlock();
   unsigned idleRounds = 0;
+  std::minstd_rand schedule;
 };
 
 inline Statistics &Warp::stats() { return cta.cluster.stats; }

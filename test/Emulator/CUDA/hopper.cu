@@ -60,6 +60,7 @@ extern "C" __global__ void __launch_bounds__(128)
   if (threadIdx.x == 0)
     load(0);
   float acc[32] = {};
+#pragma unroll 1
   for (int step = 0; step < steps; ++step) {
     int stage = step % 2;
     if (threadIdx.x == 0 && step + 1 < steps)

@@ -1,4 +1,5 @@
-//===- HopperProgramsTest.cpp - wgmma, tensor copies, clusters, printf ------===//
+//===- HopperProgramsTest.cpp - wgmma, tensor copies, clusters, printf
+//------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -44,7 +45,8 @@ struct Gemm {
   }
 
   static TensorMap map(TensorMapType type, uint64_t address, unsigned cols,
-                       unsigned rows, unsigned bytes, TensorMapSwizzle swizzle) {
+                       unsigned rows, unsigned bytes,
+                       TensorMapSwizzle swizzle) {
     TensorMapParams params;
     params.type = type;
     params.rank = 2;
@@ -138,8 +140,7 @@ Expected<Statistics> runHello(std::string &output, int limit) {
   options.output = [&](std::string_view text) { output += text; };
   LaunchConfig config;
   config.block = {2};
-  return device.launch(*module, "hello", config, &limit, sizeof limit,
-                       options);
+  return device.launch(*module, "hello", config, &limit, sizeof limit, options);
 }
 
 TEST(Syscalls, Printf) {
@@ -174,12 +175,15 @@ std::vector<std::string> splitLines(const std::string &text) {
 
 TEST(Mutations, WgmmaGemmNeedsItsSynchronisation) {
   Gemm gemm;
-  std::vector<std::string> lines =
-      splitLines(readTestFile("CUDA/hopper.ptx"));
-  const char *needed[] = {"wgmma.fence",      "wgmma.commit_group",
-                          "wgmma.wait_group", "fence.proxy.async",
-                          "bar.sync",         "mbarrier.init",
-                          "mbarrier.arrive",  "cp.async.bulk.commit_group",
+  std::vector<std::string> lines = splitLines(readTestFile("CUDA/hopper.ptx"));
+  const char *needed[] = {"wgmma.fence",
+                          "wgmma.commit_group",
+                          "wgmma.wait_group",
+                          "fence.proxy.async",
+                          "bar.sync",
+                          "mbarrier.init",
+                          "mbarrier.arrive",
+                          "cp.async.bulk.commit_group",
                           "cp.async.bulk.wait_group"};
   LaunchOptions options;
   options.stepBudget = 1'000'000;
@@ -188,10 +192,9 @@ TEST(Mutations, WgmmaGemmNeedsItsSynchronisation) {
   for (std::string &line : lines) {
     if (line.find(".entry") != std::string::npos)
       inKernel = line.find("wgmma_gemm") != std::string::npos;
-    bool isSync = std::any_of(std::begin(needed), std::end(needed),
-                              [&](const char *name) {
-                                return line.find(name) != std::string::npos;
-                              });
+    bool isSync = std::any_of(
+        std::begin(needed), std::end(needed),
+        [&](const char *name) { return line.find(name) != std::string::npos; });
     if (!inKernel || !isSync)
       continue;
     std::string original = line;
@@ -199,9 +202,10 @@ TEST(Mutations, WgmmaGemmNeedsItsSynchronisation) {
     std::string text, message;
     for (const std::string &other : lines)
       text += other + "\n";
-    std::vector<float> got = gemm.run(text, options, message);
-    bool differs = got != gemm.product;
-    // The last group's results are also waited for by the end of the grid.
+    bool differs = false;
+    for (options.seed = 0; options.seed < 8 && !differs; ++options.seed)
+      differs = gemm.run(text, options, message) != gemm.product;
+    // The end of the grid waits for stores to global memory all the same.
     bool isFinalWait =
         original.find("cp.async.bulk.wait_group") != std::string::npos ||
         original.find("cp.async.bulk.commit_group") != std::string::npos;
