@@ -13,6 +13,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace cl = llvm::cl;
 
@@ -67,6 +68,7 @@ int main(int argc, char **argv) {
                           tolerance, timeRun, hessiansOut, sharedLibs};
   fp4::Expected<const fp4::Device *> found = fp4::findDevice(device);
   fp4::Status status = found.ok() ? (*found)->run(request) : found.status();
+  llvm::outs().flush(); // what was printed comes before the error
   if (status.ok())
     return 0;
   llvm::WithColor::error(llvm::errs(), "fp4-run") << status.message() << "\n";
