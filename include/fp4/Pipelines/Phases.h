@@ -27,8 +27,14 @@ namespace fp4 {
 struct CompileOptions {
   /// GPU, as ptxas spells it.
   std::string target = "sm_120a";
-  /// Block format of weights and activations.
+  /// Block format of the weights, and of the activations unless they have
+  /// their own.
   std::string format = "nvfp4";
+  /// Block format of the activations; empty: `format`, "none": they stay float.
+  std::string activations;
+  /// Scale rule of the activations; empty: the best that one pass over a block
+  /// can compute, `even` for E8M0 scales and `four_over_six` for NVFP4.
+  std::string activationScaleRule;
   /// How constant weights are quantized: rtn, gptq, mr-gptq, ...
   std::string algorithm = "mr-gptq";
   /// Values per Hadamard rotation; 0: none; negative: what the algorithm asks
@@ -45,7 +51,8 @@ struct CompileOptions {
   std::string dumpDirectory;
 };
 
-/// Values per rotation after resolving the default.
+/// Values per rotation after resolving the default: the block of the format for
+/// the algorithms that are defined with a rotation, else 0.
 int64_t getRotationBlock(const CompileOptions &options);
 
 struct Phase {
