@@ -1,14 +1,15 @@
-//===- LLVMKernelsTest.cpp - Blackwell kernels that LLVM 22 made ------------===//
+//===- LLVMKernelsTest.cpp - Blackwell kernels that LLVM 22 made
+//------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// NVFP4 matrix products, written in MLIR's NVVM dialect and compiled by LLVM 22:
-// tensor copies into a ring of shared memory, mbarriers, and on sm_120a ldmatrix
-// with mma.sync, on sm_100a tensor memory with tcgen05.mma. 128 x 128 tiles,
-// D = alpha * A * B^T in bf16; A and B are packed e2m1.
+// NVFP4 matrix products, written in MLIR's NVVM dialect and compiled by LLVM
+// 22: tensor copies into a ring of shared memory, mbarriers, and on sm_120a
+// ldmatrix with mma.sync, on sm_100a tensor memory with tcgen05.mma. 128 x 128
+// tiles, D = alpha * A * B^T in bf16; A and B are packed e2m1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -120,15 +121,15 @@ TEST_P(LLVMKernels, NVFP4OnSM120) {
   Params params;
   params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
   params.add(psa).add(psb).add(pd).add(k / 128).add(n).add(alpha);
-  Expected<Module> module = Module::parse(readTestFile("LLVM/nvfp4_sm120a.ptx"));
+  Expected<Module> module =
+      Module::parse(readTestFile("LLVM/nvfp4_sm120a.ptx"));
   ASSERT_TRUE(module.ok()) << module.message();
   LaunchConfig config;
   config.grid = {m / 128, n / 128};
   config.block = {160};
   config.dynamicSharedBytes = 4 * (128 * 64 * 2 + 128 * 8 * 2) + 64;
-  Expected<Statistics> stats =
-      device.launch(*module, "nvfp4_gemm", config, params.data(),
-                    params.size(), options());
+  Expected<Statistics> stats = device.launch(
+      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
   ASSERT_TRUE(stats.ok()) << stats.message();
   EXPECT_EQ(stats->mmaInstructions, uint64_t(m) * n * k / (16 * 8 * 64));
   expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
