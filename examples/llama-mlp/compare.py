@@ -26,17 +26,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 HERE = pathlib.Path(__file__).resolve().parent
-HELD_OUT = f"x={HERE}/activations.safetensors:held_out"
-CALIBRATION = f"x={HERE}/activations.safetensors:calibration"
-# Row of the table -> options of fp4-compile.
-ALGORITHMS = {
-    "rtn": ["--algorithm=rtn", "--rotate=none"],
-    "rtn + hadamard": ["--algorithm=rtn", "--rotate=auto"],
-    "gptq": ["--algorithm=gptq", "--rotate=none"],
-    "mr-gptq": ["--algorithm=mr-gptq", "--rotate=auto"],
-    "mr-gptq-plus": ["--algorithm=mr-gptq-plus", "--rotate=auto"],
-}
+HELD_OUT = f"{HERE}/activations.safetensors:held_out"
+CALIBRATION = f"{HERE}/activations.safetensors:calibration"
 FORMATS = {"nvfp4": 4.5, "mxfp4": 4.25}
+# The rotation has the block of the format.
+BLOCK = {"nvfp4": 16, "mxfp4": 32}
+# Row of the table -> algorithm and whether there is a rotation.
+ALGORITHMS = {
+    "rtn": ("rtn", False),
+    "rtn + hadamard": ("rtn", True),
+    "gptq": ("gptq", False),
+    "mr-gptq": ("mr-gptq", True),
+    "mr-gptq-plus": ("mr-gptq-plus", True),
+}
 
 
 class Tools:
@@ -83,14 +85,15 @@ def measure(tools, progress):
     progress.advance(task)
     errors = {}
     for fmt in FORMATS:
-        for name, options in ALGORITHMS.items():
+        for name, (algorithm, rotated) in ALGORITHMS.items():
             pair = []
             for activations in ("none", fmt):
                 progress.update(task, description=f"{fmt} {name}")
                 module = tools.compile(
                     f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
                     f"--format={fmt}", f"--activations={activations}",
-                    f"--hessians={hessians}", *options)
+                    f"--hessians={hessians}", f"--algorithm={algorithm}",
+                    f"--rotation={BLOCK[fmt] if rotated else 0}")
                 pair.append(relative_error(tools.evaluate(module), reference))
                 progress.advance(task)
             errors[fmt, name] = tuple(pair)
@@ -108,9 +111,10 @@ def print_errors(console, errors):
 
 def compile_kernels(tools, console):
     """Compiles to an artifact per format and prints its kernels."""
-    table = Table(title="PTX for sm_120a (assembled, not timed: no Blackwell GPU here)")
-    for column in ("format", "file", "kernel", "instructions", "mma.sync block_scale"):
-        table.add_column(column, justify="left" if column in ("format", "file", "kernel") else "right")
+    table = Table(title="PTX for sm_120a: correct on the emulator, never timed (no Blackwell GPU here)")
+    for column in ("format", "kernel", "instructions", "block-scaled mma.sync"):
+        table.add_column(column, justify="left" if column in ("format", "kernel") else "right")
+    files = []
     for fmt in FORMATS:
         artifact = tools.out / f"mlp-{fmt}.fp4"
         shutil.rmtree(artifact, ignore_errors=True)
@@ -119,12 +123,14 @@ def compile_kernels(tools, console):
                   f"--hessians={tools.out}/hessians.safetensors", "--target=sm_120a",
                   "-o", artifact)
         manifest = json.loads((artifact / "manifest.json").read_text())
+        files.append(artifact / manifest["ptx"]["file"])
         for kernel in manifest["kernels"]:
             counts = kernel["instructions"]
-            mma = sum(n for op, n in counts.items() if op.startswith("mma.sync") and "block_scale" in op)
-            table.add_row(fmt, str(artifact / kernel["ptx"]), kernel["name"],
-                          str(sum(counts.values())), str(mma))
+            mma = sum(n for opcode, n in counts["by_opcode"].items() if "block_scale" in opcode)
+            table.add_row(fmt, kernel["name"], str(counts["total"]), str(mma))
     console.print(table)
+    for file in files:
+        console.print(f"PTX: {file}", soft_wrap=True)
 
 
 def main():

@@ -12,6 +12,7 @@
 #include "fp4/Pipelines/Phases.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
+#include "fp4/Quantization/Presets.h"
 #include "fp4/Target/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -21,6 +22,7 @@
 using namespace mlir;
 using fp4::CompileOptions;
 using fp4::Phase;
+namespace numerics = fp4::numerics;
 
 static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
@@ -40,7 +42,21 @@ static void buildRotate(OpPassManager &pm, const CompileOptions &options) {
 }
 
 static void buildFuse(OpPassManager &pm, const CompileOptions &) {
+  pm.addPass(fp4::createFuseRotations());
   addCleanup(pm);
+}
+
+/// Empty, the pass's own default, for formats without a better rule.
+static std::string getActivationScaleRule(StringRef formatName) {
+  std::optional<numerics::BlockFormat> format =
+      numerics::parseBlockFormat(std::string_view(formatName));
+  if (!format)
+    return "";
+  for (numerics::ScaleRule rule :
+       {numerics::ScaleRule::Even, numerics::ScaleRule::FourOverSix})
+    if (numerics::isScaleRuleLegal(rule, *format))
+      return std::string(numerics::scaleRuleName(rule));
+  return "";
 }
 
 static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
@@ -49,10 +65,16 @@ static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
   weights.format = options.format;
   weights.hessians = options.hessians;
   pm.addPass(fp4::createQuantizeWeights(weights));
-  fp4::QuantizeActivationsOptions activations;
-  activations.format = options.format;
-  pm.addPass(fp4::createQuantizeActivations(activations));
-  pm.addPass(fp4::createFormRotateQuantize());
+  if (options.activations != "none") {
+    fp4::QuantizeActivationsOptions activations;
+    activations.format =
+        options.activations.empty() ? options.format : options.activations;
+    activations.scaleRule = options.activationScaleRule.empty()
+                                ? getActivationScaleRule(activations.format)
+                                : options.activationScaleRule;
+    pm.addPass(fp4::createQuantizeActivations(activations));
+    pm.addPass(fp4::createFormRotateQuantize());
+  }
   addCleanup(pm);
 }
 
@@ -96,7 +118,13 @@ namespace fp4 {
 int64_t getRotationBlock(const CompileOptions &options) {
   if (options.rotation >= 0)
     return options.rotation;
-  return StringRef(options.algorithm).starts_with("mr-gptq") ? 32 : 0;
+  std::optional<numerics::BlockFormat> format =
+      numerics::parseBlockFormat(options.format);
+  if (!format)
+    return 0; // The quantization reports it.
+  Expected<quantization::Preset> preset =
+      quantization::findPreset(options.algorithm, *format);
+  return preset.ok() ? preset->hadamardBlock : 0;
 }
 
 llvm::ArrayRef<Phase> getPhases() { return phases; }

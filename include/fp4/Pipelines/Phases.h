@@ -16,6 +16,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
+#include <vector>
 
 namespace mlir {
 class OpPassManager;
@@ -26,8 +27,14 @@ namespace fp4 {
 struct CompileOptions {
   /// GPU, as ptxas spells it.
   std::string target = "sm_120a";
-  /// Block format of weights and activations.
+  /// Block format of the weights, and of the activations unless they have
+  /// their own.
   std::string format = "nvfp4";
+  /// Block format of the activations; empty: `format`, "none": they stay float.
+  std::string activations;
+  /// Scale rule of the activations; empty: the best that one pass over a block
+  /// can compute, `even` for E8M0 scales and `four_over_six` for NVFP4.
+  std::string activationScaleRule;
   /// How constant weights are quantized: rtn, gptq, mr-gptq, ...
   std::string algorithm = "mr-gptq";
   /// Values per Hadamard rotation; 0: none; negative: what the algorithm asks
@@ -37,9 +44,15 @@ struct CompileOptions {
   std::string weights;
   /// safetensors file of calibration Hessians.
   std::string hessians;
+  /// Inputs of the program, one file per argument, from which Hessians are
+  /// computed ("x.npy", "x.safetensors:tensor"); instead of `hessians`.
+  std::vector<std::string> calibration;
+  /// If not empty, the module is written there after every phase.
+  std::string dumpDirectory;
 };
 
-/// Values per rotation after resolving the default.
+/// Values per rotation after resolving the default: the block of the format for
+/// the algorithms that are defined with a rotation, else 0.
 int64_t getRotationBlock(const CompileOptions &options);
 
 struct Phase {

@@ -34,6 +34,10 @@ std::string MatmulProblem::getName() const {
     os << "_bias_" << biasType;
   if (activation != Activation::None)
     os << "_" << stringifyActivation(activation);
+  if (schedule)
+    os << "_tile" << schedule.getTileM() << "x" << schedule.getTileN() << "x"
+       << schedule.getTileK() << "_stages" << schedule.getStages() << "_warps"
+       << schedule.getWarpsM() << "x" << schedule.getWarpsN();
   return text;
 }
 
@@ -65,6 +69,16 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
           ? cast<RankedTensorType>(matmul.getBias().getType()).getElementType()
           : Type();
   problem.activation = matmul.getActivation().value_or(Activation::None);
+  problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+  if (problem.schedule && problem.depth % problem.schedule.getTileK() != 0)
+    return fail("expected K to be a multiple of the depth of its schedule, " +
+                Twine(problem.schedule.getTileK()) + ", got " +
+                Twine(problem.depth));
+  if (problem.schedule &&
+      problem.schedule.getTileK() % (4 * problem.format.getBlockCols()) != 0)
+    return fail("expected a schedule with a depth that is a multiple of " +
+                Twine(4 * problem.format.getBlockCols()) + ", got " +
+                Twine(problem.schedule.getTileK()));
   if (problem.depth % 128 != 0)
     return fail("expected K to be a multiple of 128, got " +
                 Twine(problem.depth));

@@ -135,6 +135,40 @@ TEST_P(LLVMKernels, NVFP4OnSM120) {
   expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
 }
 
+TEST_P(LLVMKernels, NVFP4OnSM100) {
+  const int m = 256, n = 128, k = 1536;
+  const float alpha = 2.0f;
+  Operand a(m, k, random), b(n, k, random);
+  // Tiles of 128 rows and 256 of K: four 512-byte "128x4" scale tiles.
+  auto tiled = [&](const Operand &op) {
+    std::vector<uint8_t> result(op.scales.size());
+    numerics::swizzleScales128x4(op.scales.data(), size_t(op.rows),
+                                 size_t(k / 16), result.data());
+    return result;
+  };
+  uint64_t pa = upload(device, a.codes), pb = upload(device, b.codes);
+  uint64_t psa = upload(device, tiled(a)), psb = upload(device, tiled(b));
+  uint64_t pd = upload(device, std::vector<uint16_t>(m * n));
+  TensorMap ta = packedMap(pa, m, k, 256, TensorMapSwizzle::B128);
+  TensorMap tb = packedMap(pb, n, k, 256, TensorMapSwizzle::B128);
+  Params params;
+  params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
+  params.add(psa).add(psb).add(pd).add(k / 256).add(n).add(alpha);
+  Expected<Module> module =
+      Module::parse(readTestFile("LLVM/nvfp4_sm100a.ptx"));
+  ASSERT_TRUE(module.ok()) << module.message();
+  LaunchConfig config;
+  config.grid = {m / 128, n / 128};
+  config.block = {192};
+  config.dynamicSharedBytes = 147456 + 128;
+  Expected<Statistics> stats = device.launch(
+      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
+  ASSERT_TRUE(stats.ok()) << stats.message();
+  EXPECT_EQ(stats->mmaMultiplyAdds, uint64_t(m) * n * k);
+  EXPECT_EQ(stats->tensorMemoryColumns, 512u);
+  expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
+}
+
 INSTANTIATE_TEST_SUITE_P(AsyncModes, LLVMKernels, ::testing::Range(0u, 4u));
 
 } // namespace
