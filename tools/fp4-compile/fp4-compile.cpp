@@ -48,15 +48,6 @@ struct Flags {
   cl::opt<std::string, true> format{
       "format", cl::cat(category), cl::location(options.format),
       cl::value_desc("name"), cl::desc("Block format, nvfp4 or mxfp4 (nvfp4)")};
-  cl::opt<std::string, true> activations{
-      "activations", cl::cat(category), cl::location(options.activations),
-      cl::value_desc("name"),
-      cl::desc("Block format of the activations, or none (as the weights)")};
-  cl::opt<std::string, true> activationScaleRule{
-      "activation-scale-rule", cl::cat(category),
-      cl::location(options.activationScaleRule), cl::value_desc("name"),
-      cl::desc("floor, rceil, even, absmax, four_over_six or search "
-               "(four_over_six for nvfp4, even for mxfp4)")};
   cl::opt<std::string, true> algorithm{
       "algorithm", cl::cat(category), cl::location(options.algorithm),
       cl::value_desc("name"),
