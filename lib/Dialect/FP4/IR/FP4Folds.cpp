@@ -19,6 +19,8 @@
 #include "fp4/Numerics/Hadamard.h"
 #include "fp4/Numerics/Packing.h"
 #include "mlir/IR/Matchers.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace fp4;
@@ -95,6 +97,16 @@ static bool isRequantizationExact(QuantizeOp op) {
          !op.getRandom() && op.getInput().getType().getElementType().isF32();
 }
 
+/// The largest magnitude of the whole input, as the tensor scale sees it: under
+/// `saturate_inf` an infinity counts as the largest float there too.
+static float getTensorAmax(ArrayRef<float> values,
+                           numerics::NaNPolicy nanPolicy) {
+  float amax = numerics::absMax(values.data(), values.size());
+  bool saturates =
+      std::isinf(amax) && nanPolicy == numerics::NaNPolicy::SaturateInf;
+  return saturates ? std::numeric_limits<float>::max() : amax;
+}
+
 static OpFoldResult foldQuantizeOfConstant(QuantizeOp op, ElementsAttr input,
                                            FloatAttr tensorScale) {
   MicroscaledTensorType type = op.getType();
@@ -113,9 +125,9 @@ static OpFoldResult foldQuantizeOfConstant(QuantizeOp op, ElementsAttr input,
   parts.tensorScale =
       tensorScale
           ? tensorScale.getValue().convertToFloat()
-          : numerics::tensorScaleFor(
-                format, numerics::absMax(values->data(), values->size()),
-                options.rule);
+          : numerics::tensorScaleFor(format,
+                                     getTensorAmax(*values, options.nanPolicy),
+                                     options.rule);
   numerics::quantizeBlocks(format, options, values->data(),
                            getNumRows(type.getShape()), type.getNumCols(),
                            parts.tensorScale, parts.codes.data(),
