@@ -13,6 +13,7 @@
 #include "fp4/Target/Artifact.h"
 #include "Weights.h"
 #include "fp4/TensorIO/AtomicFile.h"
+#include <filesystem>
 
 using namespace mlir;
 
@@ -32,18 +33,46 @@ static fp4::Status writeFiles(const std::string &directory,
                                weights);
 }
 
+/// Puts the directory `fresh` in the place of `path`, an earlier artifact.
+static fp4::Status replaceDirectory(const std::string &fresh,
+                                    const std::string &path) {
+  std::string old = path + ".old";
+  std::error_code error;
+  std::filesystem::rename(path, old, error);
+  if (!error) {
+    std::filesystem::rename(fresh, path, error);
+    if (error) {
+      std::error_code ignored;
+      std::filesystem::rename(old, path, ignored);
+    }
+  }
+  if (error)
+    return fp4::Status::error("cannot replace '" + path +
+                              "': " + error.message());
+  std::filesystem::remove_all(old, error);
+  return fp4::Status::success();
+}
+
 LogicalResult fp4::writeArtifact(ModuleOp module, const gpu::GPUArch &arch,
                                  StringRef ptx, StringRef path) {
   FailureOr<TensorMap> weights = collectWeights(module);
   FailureOr<std::string> manifest = makeManifest(module, arch, ptx);
   if (failed(weights) || failed(manifest))
     return failure();
-  Expected<AtomicDirectory> directory = AtomicDirectory::create(path.str());
+  // An artifact of ours is replaced; any other directory is not touched.
+  std::string target = path.rtrim('/').str();
+  std::error_code ignored;
+  bool replaces = std::filesystem::exists(
+      std::filesystem::path(target) / kManifestFileName, ignored);
+  std::string fresh = replaces ? target + ".new" : target;
+  Expected<AtomicDirectory> directory = AtomicDirectory::create(fresh);
   if (!directory.ok())
     return module.emitError() << directory.message();
   Status status = writeFiles(directory->path(), arch, ptx, *manifest, *weights);
   if (status.ok())
     status = directory->commit();
+  if (status.ok() && replaces)
+    status = replaceDirectory(fresh, target);
   if (!status.ok())
     return module.emitError() << status.message();
   return success();

@@ -5,217 +5,204 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The compiler driver: runs the phases of Pipelines/Phases.h up to a chosen
-// one, and writes the module, the PTX text, or the artifact directory.
+// The compiler driver: options, and one line on standard error per diagnostic.
+// The work is in Pipelines/Compilation.h.
 //
 //===----------------------------------------------------------------------===//
 
 #include "fp4/InitAllDialects.h"
-#include "fp4/Pipelines/Phases.h"
-#include "fp4/Target/Artifact.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/IR/AsmState.h"
+#include "fp4/Pipelines/Compilation.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/ToolOutputFile.h"
-#include "llvm/Support/WithColor.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
 
-static cl::OptionCategory category("Compilation");
+//===----------------------------------------------------------------------===//
+// Options
+//===----------------------------------------------------------------------===//
 
+static cl::OptionCategory category("Compilation");
 static cl::opt<std::string> input(cl::Positional, cl::desc("<module.mlir>"),
                                   cl::init("-"), cl::cat(category));
 static cl::opt<std::string> output("o", cl::cat(category),
                                    cl::value_desc("directory"),
                                    cl::desc("Write PTX, launch manifest and "
                                             "prepacked weights there"));
-static cl::opt<std::string> target("target", cl::cat(category),
-                                   cl::init("sm_120a"), cl::value_desc("gpu"),
-                                   cl::desc("GPU to compile for (sm_120a)"));
-static cl::opt<std::string> format("format", cl::cat(category),
-                                   cl::init("nvfp4"), cl::value_desc("name"),
-                                   cl::desc("Block format: nvfp4 or mxfp4"));
-static cl::opt<std::string> activations(
-    "activations", cl::cat(category), cl::value_desc("name"),
-    cl::desc("Block format of the activations, or none (as the weights)"));
-static cl::opt<std::string> activationScaleRule(
-    "activation-scale-rule", cl::cat(category), cl::value_desc("name"),
-    cl::desc("floor, rceil, even, absmax, four_over_six or search "
-             "(four_over_six for nvfp4, even for mxfp4)"));
-static cl::opt<std::string>
-    algorithm("algorithm", cl::cat(category), cl::init("mr-gptq"),
-              cl::value_desc("name"),
-              cl::desc("How weights are quantized: rtn, gptq, mr-gptq or "
-                       "mr-gptq-plus (mr-gptq)"));
-static cl::opt<int64_t>
-    rotation("rotation", cl::cat(category), cl::init(-1),
-             cl::value_desc("block"),
-             cl::desc("Values per Hadamard rotation, 0 for none (the "
-                      "format's block for mr-gptq, else 0)"));
-static cl::opt<std::string>
-    weights("weights", cl::cat(category), cl::value_desc("file"),
-            cl::desc("safetensors file, index or folder with the weights that "
-                     "the module names"));
-static cl::opt<std::string>
-    hessians("hessians", cl::cat(category), cl::value_desc("file"),
-             cl::desc("safetensors file of calibration Hessians"));
-static cl::opt<std::string>
-    compileTo("compile-to", cl::cat(category), cl::value_desc("phase"),
-              cl::desc("Stop after a phase and write the module, or for 'ptx' "
-                       "the text, to standard output"));
-static cl::opt<std::string>
-    dump("dump", cl::cat(category), cl::value_desc("directory"),
-         cl::desc("Also write the module after every phase there"));
+static cl::opt<std::string> compileTo(
+    "compile-to", cl::cat(category), cl::value_desc("phase"),
+    cl::desc("Stop after a phase and write the module, or for 'ptx' the text, "
+             "to standard output"));
 
-/// The phases, for `--help`.
+namespace {
+/// Options that are CompileOptions.
+struct Flags {
+  fp4::CompileOptions options;
+  cl::opt<std::string, true> target{
+      "target", cl::cat(category), cl::location(options.target),
+      cl::value_desc("gpu"), cl::desc("GPU to compile for (sm_120a)")};
+  cl::opt<std::string, true> format{
+      "format", cl::cat(category), cl::location(options.format),
+      cl::value_desc("name"), cl::desc("Block format, nvfp4 or mxfp4 (nvfp4)")};
+  cl::opt<std::string, true> algorithm{
+      "algorithm", cl::cat(category), cl::location(options.algorithm),
+      cl::value_desc("name"),
+      cl::desc("How weights are quantized: rtn, gptq, mr-gptq or mr-gptq-plus "
+               "(mr-gptq)")};
+  cl::opt<int64_t, true> rotation{
+      "rotation", cl::cat(category), cl::location(options.rotation),
+      cl::value_desc("values"),
+      cl::desc("Values per Hadamard rotation, 0 for none (the format's block "
+               "for mr-gptq, else 0)")};
+  cl::opt<std::string, true> activations{
+      "activations", cl::cat(category), cl::location(options.activations),
+      cl::value_desc("name"),
+      cl::desc("Block format of the activations, or none (as the weights)")};
+  cl::opt<std::string, true> activationScaleRule{
+      "activation-scale-rule", cl::cat(category),
+      cl::location(options.activationScaleRule), cl::value_desc("name"),
+      cl::desc("floor, rceil, even, absmax, four_over_six or search "
+               "(four_over_six for nvfp4, even for mxfp4)")};
+  cl::opt<std::string, true> weights{
+      "weights", cl::cat(category), cl::location(options.weights),
+      cl::value_desc("file"),
+      cl::desc("safetensors file, index or folder with the weights that the "
+               "module names")};
+  cl::opt<std::string, true> hessians{
+      "hessians", cl::cat(category), cl::location(options.hessians),
+      cl::value_desc("file"),
+      cl::desc("safetensors file of calibration Hessians")};
+  cl::list<std::string, std::vector<std::string>> calibrate{
+      "calibrate", cl::cat(category), cl::location(options.calibration),
+      cl::value_desc("file"),
+      cl::desc("Calibration input, .npy or .safetensors[:tensor]; once per "
+               "argument of the program")};
+  cl::opt<std::string, true> dump{
+      "dump", cl::cat(category), cl::location(options.dumpDirectory),
+      cl::value_desc("directory"),
+      cl::desc("Also write the module after every phase there")};
+};
+} // namespace
+static Flags flags;
+
+/// The overview for `--help`.
 static std::string describePhases() {
-  std::string text = "From a module with linear layers to FP4 kernels.\n\n"
-                     "Phases:\n";
+  std::string text = "from a module of linear layers to FP4 kernels\n\n"
+                     "PHASES:\n";
   for (const fp4::Phase &phase : fp4::getPhases())
     text += "  " + phase.name.str() + std::string(10 - phase.name.size(), ' ') +
             phase.description.str() + "\n";
-  text += "\nExample:\n  fp4-compile layer.mlir --target=sm_120a "
-          "--hessians=h.safetensors -o layer.fp4\n";
+  text += "\nTARGETS: " + fp4::gpu::listGPUArchs() +
+          "\n\nEXAMPLE:\n"
+          "  fp4-compile layer.mlir --target=sm_120a --calibrate=x.npy "
+          "-o layer.fp4\n";
   return text;
 }
 
+//===----------------------------------------------------------------------===//
+// Diagnostics
+//===----------------------------------------------------------------------===//
+
 static int fail(const llvm::Twine &message) {
-  llvm::WithColor::error(llvm::errs(), "fp4-compile") << message << "\n";
+  llvm::errs() << "fp4-compile: error: " << message << "\n";
   return 1;
 }
 
-static std::string listPhases() {
-  std::string text;
-  for (const fp4::Phase &phase : fp4::getPhases())
-    text += (text.empty() ? "" : ", ") + phase.name.str();
-  return text;
+static StringRef getSeverityName(DiagnosticSeverity severity) {
+  switch (severity) {
+  case DiagnosticSeverity::Note:
+    return "note";
+  case DiagnosticSeverity::Warning:
+    return "warning";
+  case DiagnosticSeverity::Error:
+    return "error";
+  case DiagnosticSeverity::Remark:
+    return "remark";
+  }
+  return "";
 }
 
-/// Writes `text` to a file of the dump directory or to standard output.
-static LogicalResult
-writeText(llvm::StringRef path,
-          llvm::function_ref<void(llvm::raw_ostream &)> print) {
+/// "file:line:column: severity: text", a line each for it and its notes.
+static void printDiagnostic(Diagnostic &diagnostic) {
+  auto place = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>();
+  if (place && place.getLine() == 0)
+    llvm::errs() << place.getFilename().getValue() << ": ";
+  else if (place)
+    llvm::errs() << place.getFilename().getValue() << ":" << place.getLine()
+                 << ":" << place.getColumn() << ": ";
+  llvm::errs() << getSeverityName(diagnostic.getSeverity()) << ": "
+               << diagnostic << "\n";
+  for (Diagnostic &note : diagnostic.getNotes())
+    printDiagnostic(note);
+}
+
+//===----------------------------------------------------------------------===//
+// Driver
+//===----------------------------------------------------------------------===//
+
+/// Reads `input` by that name.
+static OwningOpRef<ModuleOp> parseInput(MLIRContext &context) {
   std::string error;
-  std::unique_ptr<llvm::ToolOutputFile> file = openOutputFile(path, &error);
-  if (!file)
-    return failure(fail(error) != 0);
-  print(file->os());
-  file->keep();
-  return success();
-}
-
-/// With the resources that hold its weights, which operator<< leaves out.
-static void printModule(ModuleOp module, llvm::raw_ostream &os) {
-  module->print(os);
-  os << "\n";
-}
-
-namespace {
-/// One run of the compiler over a module.
-class Compilation {
-public:
-  Compilation(MLIRContext &context, const fp4::gpu::GPUArch &arch,
-              const fp4::Phase &last)
-      : context(context), arch(arch), last(last) {
-    options.target = target;
-    options.format = format;
-    options.activations = activations;
-    options.activationScaleRule = activationScaleRule;
-    options.algorithm = algorithm;
-    options.rotation = rotation;
-    options.weights = weights;
-    options.hessians = hessians;
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &error);
+  if (!buffer) {
+    fail(error);
+    return nullptr;
   }
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
+  return parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+}
 
-  LogicalResult run(ModuleOp module);
-
-private:
-  LogicalResult runPhase(ModuleOp module, const fp4::Phase &phase);
-  FailureOr<std::string> translate(ModuleOp module);
-
-  MLIRContext &context;
-  const fp4::gpu::GPUArch &arch;
-  const fp4::Phase &last;
-  fp4::CompileOptions options;
-};
-} // namespace
-
-LogicalResult Compilation::runPhase(ModuleOp module, const fp4::Phase &phase) {
-  PassManager pm(&context);
-  phase.build(pm, options);
-  if (failed(pm.run(module)))
+/// `--compile-to`: the module or the text on standard output.
+static LogicalResult compileToStdout(ModuleOp module, const fp4::Phase &last) {
+  if (failed(fp4::runPhases(module, flags.options, last)))
     return failure();
-  if (dump.empty())
+  if (last.build) {
+    // Unlike operator<<, with the resources that hold the weights.
+    module->print(llvm::outs());
+    llvm::outs() << "\n";
     return success();
-  std::string path = dump + "/" + phase.name.str() + ".mlir";
-  return writeText(path,
-                   [&](llvm::raw_ostream &os) { printModule(module, os); });
-}
-
-FailureOr<std::string> Compilation::translate(ModuleOp module) {
-  auto devices = module.getOps<mlir::gpu::GPUModuleOp>();
-  if (devices.empty())
-    return module.emitError("expected at least one linear layer over a "
-                            "constant weight, got none");
-  return fp4::emitPTX(*devices.begin());
-}
-
-LogicalResult Compilation::run(ModuleOp module) {
-  for (const fp4::Phase &phase : fp4::getPhases()) {
-    if (phase.build && failed(runPhase(module, phase)))
-      return failure();
-    if (&phase == &last)
-      break;
   }
-  if (last.build)
-    return writeText("-",
-                     [&](llvm::raw_ostream &os) { printModule(module, os); });
-  FailureOr<std::string> ptx = translate(module);
-  if (failed(ptx))
-    return failure();
-  if (output.empty())
-    return writeText("-", [&](llvm::raw_ostream &os) { os << *ptx; });
-  return fp4::writeArtifact(module, arch, *ptx, output);
+  FailureOr<std::string> ptx = fp4::translateToPTX(module);
+  if (succeeded(ptx))
+    llvm::outs() << *ptx;
+  return ptx;
 }
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, describePhases());
-
-  const fp4::gpu::GPUArch *arch = fp4::gpu::findGPUArch(target);
-  if (!arch)
-    return fail("unsupported target '" + target +
+  const fp4::CompileOptions &options = flags.options;
+  if (!fp4::gpu::findGPUArch(options.target))
+    return fail("unsupported target '" + options.target +
                 "'; supported: " + fp4::gpu::listGPUArchs());
-  const fp4::Phase *last =
-      fp4::findPhase(compileTo.empty() ? "ptx" : compileTo.getValue());
-  if (!last)
-    return fail("unknown phase '" + compileTo + "'; phases: " + listPhases());
   if (compileTo.empty() == output.empty())
-    return fail(output.empty()
-                    ? "expected -o <directory> or --compile-to=<phase>"
-                    : "expected either -o or --compile-to, got both");
+    return fail("expected -o <directory> or --compile-to=<phase>, got " +
+                llvm::Twine(output.empty() ? "neither" : "both"));
+  if (!options.hessians.empty() && !options.calibration.empty())
+    return fail("expected --hessians or --calibrate, got both");
+  const fp4::Phase *last = fp4::findPhase(compileTo);
+  if (!compileTo.empty() && !last)
+    return fail("unknown phase '" + compileTo +
+                "'; fp4-compile --help lists them");
 
   DialectRegistry registry;
   fp4::registerAllDialects(registry);
   fp4::registerPTXTranslation(registry);
   MLIRContext context(registry);
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  std::string error;
-  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(input, &error);
-  if (!buffer)
-    return fail(error);
-  sources.AddNewSourceBuffer(std::move(buffer), llvm::SMLoc());
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  context.printOpOnDiagnostic(false);
+  ScopedDiagnosticHandler handler(&context, [](Diagnostic &diagnostic) {
+    printDiagnostic(diagnostic);
+    return success();
+  });
+  OwningOpRef<ModuleOp> module = parseInput(context);
   if (!module)
     return 1;
-  return failed(Compilation(context, *arch, *last).run(*module));
+  return failed(last ? compileToStdout(*module, *last)
+                     : fp4::compileToArtifact(*module, options, output));
 }

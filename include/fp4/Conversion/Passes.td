@@ -129,7 +129,8 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
   let description = [{
     Replaces each `fp4.matmul` of two matrices of the same 4-bit format by
     `fp4gpu.prepack` of both operands and `fp4gpu.launch` of an `fp4gpu.kernel`
-    with a schedule for the target. Tensor scales, bias, activation and the
+    with a schedule for the target, or the one that the attribute
+    `fp4gpu.schedule` of the matmul asks for. Tensor scales, bias, activation and the
     conversion to the result type become the kernel's epilogue. Equal problems
     share a kernel; `fp4.layer` moves to the launch.
 

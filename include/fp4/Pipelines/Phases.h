@@ -16,6 +16,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
+#include <vector>
 
 namespace mlir {
 class OpPassManager;
@@ -43,6 +44,11 @@ struct CompileOptions {
   std::string weights;
   /// safetensors file of calibration Hessians.
   std::string hessians;
+  /// Inputs of the program, one file per argument, from which Hessians are
+  /// computed ("x.npy", "x.safetensors:tensor"); instead of `hessians`.
+  std::vector<std::string> calibration;
+  /// If not empty, the module is written there after every phase.
+  std::string dumpDirectory;
 };
 
 /// Values per rotation after resolving the default: the block of the format for

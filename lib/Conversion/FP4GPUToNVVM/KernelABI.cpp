@@ -154,6 +154,31 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   });
 }
 
+/// The shape of a kernel's array. A dynamic extent is that of the result's rows
+/// (or columns) or, of a scale array, the number of tiles of them.
+ArrayAttr KernelSkeleton::describeShape(unsigned index) {
+  BlockArgument argument = plan.kernel.getBody().getArgument(index);
+  unsigned dim = 0;
+  bool isScales = false;
+  for (TilePlan *tile : plan.getTiles())
+    if (tile->source == argument) {
+      dim = tile->followsRows ? 0 : 1;
+      isScales = !tile->isElements;
+    }
+  SmallVector<Attribute> shape;
+  for (int64_t extent : cast<MemRefType>(argument.getType()).getShape()) {
+    Attribute size = ShapedType::isDynamic(extent)
+                         ? describeSize(plan, b, dim)
+                         : b.getI64IntegerAttr(extent);
+    if (ShapedType::isDynamic(extent) && isScales)
+      size = b.getDictionaryAttr(
+          {b.getNamedAttr("size", size),
+           b.getNamedAttr("tile", b.getI64IntegerAttr(kScaleTileRows))});
+    shape.push_back(size);
+  }
+  return b.getArrayAttr(shape);
+}
+
 DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
   Type type = plan.kernel.getBody().getArgument(index).getType();
   SmallVector<NamedAttribute> fields;
@@ -175,12 +200,7 @@ DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
   add("kind",
       b.getStringAttr(plan.isTensorMap(index) ? "tensor_map" : "pointer"));
   add("type", print(global.getElementType()));
-  SmallVector<Attribute> shape;
-  for (int64_t extent : global.getShape())
-    shape.push_back(ShapedType::isDynamic(extent)
-                        ? Attribute(b.getStringAttr("?"))
-                        : b.getI64IntegerAttr(extent));
-  add("shape", b.getArrayAttr(shape));
+  add("shape", describeShape(index));
   for (TilePlan *tile : plan.getTiles())
     if (tile->isElements && tile->source.getArgNumber() == index)
       add("tensor_map", describeTensorMap(*tile));

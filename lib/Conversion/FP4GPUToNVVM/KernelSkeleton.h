@@ -89,6 +89,7 @@ private:
                 RingPosition position);
   Value emitElement(Value accumulated, mlir::ValueRange columns);
   mlir::DictionaryAttr describeArgument(unsigned index);
+  mlir::ArrayAttr describeShape(unsigned index);
   mlir::DictionaryAttr describeTensorMap(const TilePlan &tile);
   mlir::DictionaryAttr describeGrid();
 

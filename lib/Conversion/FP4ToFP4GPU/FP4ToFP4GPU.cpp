@@ -71,6 +71,7 @@ void ConvertFP4ToFP4GPU::launch(fp4::MatmulOp matmul,
       builder, loc, matmul.getType(),
       FlatSymbolRefAttr::get(kernel.getSymNameAttr()), operands);
   launch->setDiscardableAttrs(llvm::to_vector(matmul->getDiscardableAttrs()));
+  launch->removeDiscardableAttr(kScheduleAttrName);
   matmul.replaceAllUsesWith(launch.getOutputs()[0]);
   Operation *weight = matmul.getRhs().getDefiningOp();
   matmul.erase();

@@ -34,7 +34,15 @@ std::string MatmulProblem::getName() const {
     os << "_bias_" << biasType;
   if (activation != Activation::None)
     os << "_" << stringifyActivation(activation);
+  if (schedule)
+    os << "_tile" << schedule.getTileM() << "x" << schedule.getTileN() << "x"
+       << schedule.getTileK() << "_stages" << schedule.getStages() << "_warps"
+       << schedule.getWarpsM() << "x" << schedule.getWarpsN();
   return text;
+}
+
+static std::string printSize(int64_t size) {
+  return ShapedType::isDynamic(size) ? "?" : std::to_string(size);
 }
 
 static bool isServed(FormatAttr format) {
@@ -65,11 +73,22 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
           ? cast<RankedTensorType>(matmul.getBias().getType()).getElementType()
           : Type();
   problem.activation = matmul.getActivation().value_or(Activation::None);
+  problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+  if (problem.schedule && problem.depth % problem.schedule.getTileK() != 0)
+    return fail("expected K to be a multiple of the depth of its schedule, " +
+                Twine(problem.schedule.getTileK()) + ", got " +
+                Twine(problem.depth));
+  if (problem.schedule &&
+      problem.schedule.getTileK() % (4 * problem.format.getBlockCols()) != 0)
+    return fail("expected a schedule with a depth that is a multiple of " +
+                Twine(4 * problem.format.getBlockCols()) + ", got " +
+                Twine(problem.schedule.getTileK()));
   if (problem.depth % 128 != 0)
     return fail("expected K to be a multiple of 128, got " +
                 Twine(problem.depth));
   if (ShapedType::isDynamic(problem.columns) || problem.columns % 8 != 0)
-    return fail("expected N to be a static multiple of 8");
+    return fail("expected N to be a static multiple of 8, got " +
+                printSize(problem.columns));
   if (problem.activation == Activation::GELU)
     return fail("expected an activation among none, relu, silu, got gelu");
   return problem;

@@ -19,6 +19,9 @@
 
 namespace fp4::gpu {
 
+/// The attribute of a matmul that overrides the table of schedules.
+inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
+
 /// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
 /// depends on.
 struct MatmulProblem {
@@ -29,6 +32,8 @@ struct MatmulProblem {
   /// Null without bias.
   mlir::Type biasType;
   Activation activation;
+  /// Null: by the table.
+  ScheduleAttr schedule;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
@@ -39,7 +44,7 @@ struct MatmulProblem {
 mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
                                                 std::string &reason);
 
-/// The schedule for that problem by the table of the target.
+/// The schedule that the problem asks for, or else that of the target's table.
 ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch);
 
 /// Creates the kernel at the builder's insertion point.

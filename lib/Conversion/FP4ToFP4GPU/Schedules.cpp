@@ -37,6 +37,8 @@ static constexpr int64_t kMaxStages = 8;
 static constexpr int64_t kReservedBytes = 1024;
 
 ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch) {
+  if (problem.schedule)
+    return problem.schedule;
   const ScheduleRow *row = llvm::find_if(schedules, [&](const ScheduleRow &r) {
     return r.family == arch.family && problem.depth % r.tileK == 0;
   });

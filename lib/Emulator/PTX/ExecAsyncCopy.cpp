@@ -1,5 +1,4 @@
-//===- ExecAsyncCopy.cpp - cp.async and its groups
-//--------------------------===//
+//===- ExecAsyncCopy.cpp - cp.async and its groups ------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -90,6 +89,10 @@ static void copyAsync(Warp &warp, const Instr &instr) {
         op.lanes = lanes;
         op.group = group;
         op.finish = finish;
+        forEachLane(lanes, [&](unsigned lane) {
+          const Location &to = copies->to[lane];
+          op.writes.push_back({to.cta, to.offset, size, 1u << lane});
+        });
         warp.cta.cluster.async.issue(std::move(op));
       });
 }

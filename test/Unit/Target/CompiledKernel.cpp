@@ -13,7 +13,6 @@
 #include "fp4/Emulator/PTX/TensorMap.h"
 #include "fp4/InitAllDialects.h"
 #include "fp4/Target/Artifact.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -28,8 +27,7 @@ namespace fp4::testing {
 // Compilation
 //===----------------------------------------------------------------------===//
 
-static Status runPhases(ModuleOp module, const std::string &target,
-                        const std::string &schedule) {
+static Status runPhases(ModuleOp module, const std::string &target) {
   CompileOptions options;
   options.target = target;
   bool isLate = false;
@@ -41,19 +39,12 @@ static Status runPhases(ModuleOp module, const std::string &target,
     phase.build(pm, options);
     if (failed(pm.run(module)))
       return Status::error("phase " + phase.name.str() + " failed");
-    if (phase.name == "gpu" && !schedule.empty())
-      module.walk([&](fp4::gpu::KernelOp kernel) {
-        kernel.setScheduleAttr(
-            cast<fp4::gpu::ScheduleAttr>(mlir::parseAttribute(
-                "#fp4gpu.schedule<" + schedule + ">", module.getContext())));
-      });
   }
   return Status::success();
 }
 
 Expected<CompiledKernel> compileKernel(const std::string &text,
-                                       const std::string &target,
-                                       const std::string &schedule) {
+                                       const std::string &target) {
   DialectRegistry registry;
   fp4::registerAllDialects(registry);
   registerPTXTranslation(registry);
@@ -61,7 +52,7 @@ Expected<CompiledKernel> compileKernel(const std::string &text,
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
   if (!module)
     return Status::error("the module does not parse");
-  Status status = runPhases(*module, target, schedule);
+  Status status = runPhases(*module, target);
   if (!status.ok())
     return status;
   auto device = *module->getOps<mlir::gpu::GPUModuleOp>().begin();

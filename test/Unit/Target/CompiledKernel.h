@@ -25,11 +25,9 @@ struct CompiledKernel {
   nlohmann::json manifest;
 };
 
-/// Compiles the text of a module with one matmul; `schedule`, if not empty,
-/// replaces the one that the compiler chose.
+/// Compiles the text of a module with one matmul of microscaled matrices.
 Expected<CompiledKernel> compileKernel(const std::string &module,
-                                       const std::string &target,
-                                       const std::string &schedule = "");
+                                       const std::string &target);
 
 /// Bytes of arrays and values of symbols, by argument name.
 struct KernelArguments {

@@ -31,6 +31,10 @@ $L__BB0_1:
 	add.s32 	%r2, %r1, %r1;
 	@%p1 bra 	$L__BB0_1;
 	@!%p1 mov.b32 	%r1, 2;
+	// LLVM breaks the operands of matrix instructions over lines.
+	mma.sync.aligned.m16n8k64.row.col.kind::mxf4.block_scale 
+		{%r1, %r2},
+		{%r1};
 	ret;
 }
 .visible .entry second()
@@ -39,7 +43,11 @@ $L__BB0_1:
 }
 )");
   InstructionCounts first = {
-      {"add.s32", 1}, {"bra", 1}, {"mov.b32", 2}, {"ret", 1}};
+      {"add.s32", 1},
+      {"bra", 1},
+      {"mma.sync.aligned.m16n8k64.row.col.kind::mxf4.block_scale", 1},
+      {"mov.b32", 2},
+      {"ret", 1}};
   EXPECT_EQ(counts.at("first"), first);
   EXPECT_EQ(counts.at("second"), (InstructionCounts{{"ret", 1}}));
   EXPECT_EQ(counts.size(), 2u);

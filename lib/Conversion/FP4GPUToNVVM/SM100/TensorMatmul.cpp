@@ -244,6 +244,8 @@ void TensorMatmul::emit(Operation *device) {
            [&] { elected([&] { skeleton.emitProducer(); }); });
   b.ifThen(isIssuer, [&] { elected([&] { emitIssuer(); }); });
   b.ifThen(b.less(warp, b.i32(kOwners)), [&] { emitOwner(thread, warp); });
+  // The warps of single threads meet first: the barrier wants whole warps.
+  b.syncWarp();
   b.tensorFenceBefore();
   b.barrier();
   b.tensorFenceAfter();

@@ -91,6 +91,7 @@ def FuseRotations : Pass<"fp4-fuse-rotations"> {
     | `tensor.collapse_shape`, `expand_shape`, `cast` that keep blocks whole | passes |
     | `arith` casts between floats | passes; values are rounded after the rotation instead of before |
     | `arith` and `linalg` sums, differences, negations, products and quotients by what does not vary along the last dimension, transpositions and broadcasts of other dimensions | passes; all summands are rotated |
+    | `linalg` contractions, for the factor whose last dimension is the result's (attention: probabilities times values) | passes |
     | product with a constant vector, read by linear layers only (the gain of an RMSNorm) | passes; the vector moves into the layers' weights and into `fp4.input_gain` |
     | anything else: activations, softmax, arguments | blocked |
 
@@ -112,9 +113,9 @@ def FuseRotations : Pass<"fp4-fuse-rotations"> {
   }];
   let options = [
     Option<"foldConstants", "fold-constants", "bool", /*default=*/"true",
-           "Evaluate rotations of constants. Without it "
-           "--fp4-quantize-weights reads through them, and no weight is held "
-           "in float32">
+           "Evaluate rotations of constants, which makes them float32. Without "
+           "it --fp4-quantize-weights reads through them: the same bits from "
+           "half the memory">
   ];
   let statistics = [
     Statistic<"numRemoved", "num-removed", "Rotations at run time removed">,
