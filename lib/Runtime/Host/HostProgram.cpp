@@ -14,6 +14,7 @@
 
 #include "fp4/Runtime/Host/HostProgram.h"
 #include "ErrorCollector.h"
+#include "MemrefCopy.h"
 #include "Signature.h"
 #include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
@@ -164,6 +165,9 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants,
     return Status::error(takeMessage(engine.takeError()));
   (*engine)->registerSymbols([&](llvm::orc::MangleAndInterner intern) {
     llvm::orc::SymbolMap symbols;
+    symbols[intern("memrefCopy")] = {
+        llvm::orc::ExecutorAddr::fromPtr(&memrefCopy),
+        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
     for (const DetachedConstant &constant : constants)
       symbols[intern(constant.name)] = {
           llvm::orc::ExecutorAddr::fromPtr(constant.bytes),
