@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4-c/Compiler.h"
+#include "Module.h"
 #include "Text.h"
 #include "fp4-c/Dialect/FP4.h"
 #include "fp4/InitAllDialects.h"
@@ -31,11 +32,6 @@ static const DialectRegistry &getRegistry() {
   }();
   return registry;
 }
-
-struct FP4Module {
-  MLIRContext context{getRegistry()};
-  OwningOpRef<ModuleOp> op;
-};
 
 namespace {
 /// Collects the diagnostics of a context as text while it lives.
@@ -70,9 +66,9 @@ parseModule(llvm::function_ref<OwningOpRef<ModuleOp>(llvm::SourceMgr &,
                                                      const ParserConfig &)>
                 parse,
             char **diagnostics) {
-  auto module = std::make_unique<FP4Module>();
-  DiagnosticText text(&module->context);
-  module->op = parse(text.getSources(), ParserConfig(&module->context));
+  auto module = std::make_unique<FP4Module>(getRegistry());
+  DiagnosticText text(module->context.get());
+  module->op = parse(text.getSources(), ParserConfig(module->context.get()));
   text.moveTo(diagnostics);
   return module->op ? module.release() : nullptr;
 }
@@ -117,7 +113,7 @@ static LogicalResult parsePipeline(StringRef pipeline, PassManager &passes,
 
 bool fp4ModuleRun(FP4Module *module, const char *pipeline, char **diagnostics) {
   fp4RegisterAllPasses();
-  PassManager passes(&module->context);
+  PassManager passes(module->context.get());
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (failed(parsePipeline(pipeline, passes, errorStream)))
@@ -125,7 +121,7 @@ bool fp4ModuleRun(FP4Module *module, const char *pipeline, char **diagnostics) {
 
   // Constants live in the context, so the copy is small.
   OwningOpRef<ModuleOp> copy = module->op->clone();
-  DiagnosticText text(&module->context);
+  DiagnosticText text(module->context.get());
   LogicalResult result = passes.run(*copy);
   text.moveTo(diagnostics);
   if (failed(result))

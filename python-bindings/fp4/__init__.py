@@ -11,6 +11,7 @@ from fp4.compiler import Module
 from fp4.errors import CompileError, CompileWarning, Error, LibraryError
 from fp4.numerics import BlockFormat, Quantized, dequantize, hadamard, quantize
 from fp4.quantization import Hessian, quantize_weight
+from fp4.runtime import Program
 
 __all__ = [
     "BlockFormat",
@@ -20,6 +21,7 @@ __all__ = [
     "Hessian",
     "LibraryError",
     "Module",
+    "Program",
     "Quantized",
     "__version__",
     "dequantize",

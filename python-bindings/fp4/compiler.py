@@ -8,8 +8,12 @@ import warnings
 import weakref
 from typing import Optional, Union
 
+import numpy as np
+import numpy.typing as npt
+
 from fp4._library import Text, library, take_bytes
 from fp4.errors import CompileError, CompileWarning
+from fp4.runtime import Program, collect_hessians
 
 __all__ = ["Module"]
 
@@ -74,6 +78,34 @@ class Module:
         ok = library().fp4ModuleRun(self._handle, pipeline.encode(), text.argument)
         _report(ok, text)
         return self
+
+    def jit(self, entry: str = "main") -> Program:
+        """Compiles a public function for this CPU; the module stays as it is.
+
+        Raises ``CompileError``.
+
+        >>> module = Module.parse('''
+        ...   func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+        ...     %0 = fp4.hadamard %x block 4 : tensor<?x4xf32>
+        ...     return %0 : tensor<?x4xf32>
+        ...   }
+        ... ''')
+        >>> module.jit()([[1.0, 2.0, 3.0, 4.0]])
+        (array([[ 5., -1., -2.,  0.]], dtype=float32),)
+        """
+        return Program.compile(self._handle, entry)
+
+    def collect_hessians(
+        self, *inputs: npt.ArrayLike, entry: str = "main"
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Runs the float program on calibration inputs.
+
+        Returns ``X.T @ X / rows`` of the inputs X of each linear layer, by the
+        layer's name. Inputs whose first dimension is dynamic in the program are
+        cut into batches of rows, which must not depend on each other. Raises
+        ``ValueError`` if the inputs do not suit, or the program cannot run.
+        """
+        return collect_hessians(self._handle, entry, inputs)
 
     def text(self, elide_above: Optional[int] = None) -> str:
         """The module as MLIR text.

@@ -48,15 +48,6 @@ struct Flags {
   cl::opt<std::string, true> format{
       "format", cl::cat(category), cl::location(options.format),
       cl::value_desc("name"), cl::desc("Block format, nvfp4 or mxfp4 (nvfp4)")};
-  cl::opt<std::string, true> activations{
-      "activations", cl::cat(category), cl::location(options.activations),
-      cl::value_desc("name"),
-      cl::desc("Block format of the activations, or none (as the weights)")};
-  cl::opt<std::string, true> activationScaleRule{
-      "activation-scale-rule", cl::cat(category),
-      cl::location(options.activationScaleRule), cl::value_desc("name"),
-      cl::desc("floor, rceil, even, absmax, four_over_six or search "
-               "(four_over_six for nvfp4, even for mxfp4)")};
   cl::opt<std::string, true> algorithm{
       "algorithm", cl::cat(category), cl::location(options.algorithm),
       cl::value_desc("name"),
@@ -67,6 +58,15 @@ struct Flags {
       cl::value_desc("values"),
       cl::desc("Values per Hadamard rotation, 0 for none (the format's block "
                "for mr-gptq, else 0)")};
+  cl::opt<std::string, true> activations{
+      "activations", cl::cat(category), cl::location(options.activations),
+      cl::value_desc("name"),
+      cl::desc("Block format of the activations, or none (as the weights)")};
+  cl::opt<std::string, true> activationScaleRule{
+      "activation-scale-rule", cl::cat(category),
+      cl::location(options.activationScaleRule), cl::value_desc("name"),
+      cl::desc("floor, rceil, even, absmax, four_over_six or search "
+               "(four_over_six for nvfp4, even for mxfp4)")};
   cl::opt<std::string, true> weights{
       "weights", cl::cat(category), cl::location(options.weights),
       cl::value_desc("file"),
@@ -162,9 +162,7 @@ static LogicalResult compileToStdout(ModuleOp module, const fp4::Phase &last) {
   if (failed(fp4::runPhases(module, flags.options, last)))
     return failure();
   if (last.build) {
-    // Unlike operator<<, with the resources that hold the weights.
-    module->print(llvm::outs());
-    llvm::outs() << "\n";
+    llvm::outs() << module << "\n";
     return success();
   }
   FailureOr<std::string> ptx = fp4::translateToPTX(module);

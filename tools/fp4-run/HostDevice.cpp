@@ -135,7 +135,8 @@ static Status runEntry(const RunRequest &request, ModuleOp module,
                        const std::string &entry,
                        const std::vector<NDArray> &inputs) {
   auto start = std::chrono::steady_clock::now();
-  Expected<HostProgram> program = HostProgram::compile(module, entry);
+  Expected<HostProgram> program =
+      HostProgram::compile(module, entry, request.sharedLibs);
   if (!program.ok())
     return program.status();
   double compileTime = millisecondsSince(start);

@@ -53,13 +53,18 @@ static cl::opt<std::string> hessiansOut(
              "tensor per layer"),
     cl::value_desc("file.safetensors"), cl::cat(category));
 
+static cl::list<std::string>
+    sharedLibs("shared-libs", cl::CommaSeparated,
+               cl::desc("Libraries with functions that the program calls"),
+               cl::value_desc("file.so,..."), cl::cat(category));
+
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Run an fp4 program on arrays\n");
 
-  fp4::RunRequest request{program, entry,     inputs,  outputs,
-                          checks,  tolerance, timeRun, hessiansOut};
+  fp4::RunRequest request{program,   entry,   inputs,      outputs,   checks,
+                          tolerance, timeRun, hessiansOut, sharedLibs};
   fp4::Expected<const fp4::Device *> found = fp4::findDevice(device);
   fp4::Status status = found.ok() ? (*found)->run(request) : found.status();
   if (status.ok())

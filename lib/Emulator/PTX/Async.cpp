@@ -122,13 +122,16 @@ bool AsyncQueue::relieve(const std::vector<MbarrierRef> &polled) {
   return true;
 }
 
-void AsyncQueue::shuffle() {
+bool AsyncQueue::shuffle() {
   if (mode != AsyncMode::Random)
-    return;
+    return false;
+  bool any = false;
   while (!ops.empty() && (random() & 1)) {
     auto it = std::next(ops.begin(), long(random() % ops.size()));
     finishInOrder(it);
+    any = true;
   }
+  return any;
 }
 
 void AsyncQueue::finishAll() {

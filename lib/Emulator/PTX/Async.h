@@ -87,8 +87,8 @@ public:
   /// that warps look at. Finishes what these wait for, else the oldest entry;
   /// false if there was nothing.
   bool relieve(const std::vector<MbarrierRef> &polled);
-  /// In the random mode: finishes some entries, or none.
-  void shuffle();
+  /// In the random mode: finishes some entries, or none; true if it did.
+  bool shuffle();
   /// The cluster has ended.
   void finishAll();
   bool empty() const { return ops.empty(); }

@@ -203,7 +203,7 @@ Cluster::Result Cluster::run(uint64_t budget) {
         finishTensorMemory(*cta);
       return Result::Done;
     }
-    async.shuffle();
+    progress |= async.shuffle();
     idleRounds = progress ? 0 : idleRounds + 1;
     if (idleRounds > mostFragments) {
       if (!async.relieve(polled))

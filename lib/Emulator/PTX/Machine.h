@@ -145,6 +145,8 @@ public:
   /// The cluster barrier phase at which each lane arrived.
   std::array<uint64_t, kWarpSize> clusterArrival{};
   uint32_t clusterArrived = 0;
+  /// Writes to tensor memory that tcgen05.fence::after_thread_sync let it see.
+  uint64_t tensorFence = 0;
   /// CC.CF of the extended-precision instructions.
   uint32_t carry = 0;
   uint64_t clock = 0;
@@ -192,6 +194,10 @@ public:
   //---------------------------------------------------------===//
 
   enum class Result : uint8_t { Progress, Blocked, Done };
+  /// Keeps the current frame alive for results that arrive later.
+  std::shared_ptr<Frame> currentFrame() {
+    return fragments[currentFragment].frame;
+  }
   /// Runs up to `quantum` instructions or until nothing can run. Blocked also
   /// means that all it did was to look at a barrier once more.
   Result run(uint32_t quantum);

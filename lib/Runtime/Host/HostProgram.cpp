@@ -132,7 +132,8 @@ static std::string takeMessage(llvm::Error error) {
 
 /// Compiles a module of the LLVM dialect.
 static Expected<std::unique_ptr<ExecutionEngine>>
-makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
+makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants,
+           const std::vector<std::string> &sharedLibs) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   registerBuiltinDialectTranslation(*module.getContext());
@@ -152,7 +153,9 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
 
   auto transformer = makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0,
                                                forOptimizer->get());
+  llvm::SmallVector<StringRef> libraries(sharedLibs.begin(), sharedLibs.end());
   ExecutionEngineOptions options;
+  options.sharedLibPaths = libraries;
   options.transformer = transformer;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
@@ -170,8 +173,9 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
   return std::move(*engine);
 }
 
-Expected<HostProgram> HostProgram::compile(ModuleOp module,
-                                           const std::string &entry) {
+Expected<HostProgram>
+HostProgram::compile(ModuleOp module, const std::string &entry,
+                     const std::vector<std::string> &sharedLibs) {
   auto state = std::make_unique<State>();
   restrictToEntry(module, entry);
   {
@@ -193,7 +197,7 @@ Expected<HostProgram> HostProgram::compile(ModuleOp module,
     if (failed(runPipeline(module, buildBuffersToLLVMPipeline)))
       return errors.toStatus("cannot lower the module to LLVM");
   }
-  auto engine = makeEngine(module, state->constants);
+  auto engine = makeEngine(module, state->constants, sharedLibs);
   if (!engine.ok())
     return engine.status();
   state->engine = std::move(*engine);

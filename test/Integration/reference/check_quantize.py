@@ -2,16 +2,14 @@
 
 Usage: check_quantize.py FORMAT FOLDER
 
-Writes FOLDER/quantize.mlir with one function for all rules, policies and
-roundings of the format, runs it with fp4-run and checks its results against
-microscaling.py. Elements of blocks with a NaN scale are unspecified.
+One function has all rules, policies and roundings of the format; its results
+are checked against microscaling.py. Elements of blocks with a NaN scale are unspecified.
 """
 
 import itertools
-import pathlib
-import subprocess
 import sys
 
+import host
 import inputs
 import microscaling
 import numpy as np
@@ -58,54 +56,35 @@ def program(name, fmt, cases):
         *body, f"  return {', '.join(values)} : {types}", "}", ""])
 
 
-def compare(what, got, expected, ignore=None):
-    got = got.view(np.uint8) if got.dtype == np.int8 else got
-    differs = got != expected
-    if ignore is not None:
-        differs &= ~ignore
-    if differs.any():
-        where = tuple(np.argwhere(differs)[0])
-        sys.exit(f"{what}: {differs.sum()} differ, first at {where}: "
-                 f"expected {expected[where]}, got {got[where]}")
-
-
 def main(name, folder):
     fmt = microscaling.FORMATS[name]
     cases = cases_of(fmt)
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "quantize.mlir").write_text(program(name, fmt, cases))
     finite = inputs.blocks(fmt)
     if fmt.has_tensor_scale:
         finite = inputs.moderate(finite)
     special = inputs.blocks(fmt, specials=True)
     words = inputs.random_words()
     scale = np.float32(0.0375)
-    command = ["fp4-run", folder / "quantize.mlir"]
-    for key, value in {"finite": finite, "special": special,
-                       "random": words.view(np.int32), "scale": scale}.items():
-        np.save(folder / f"{key}.npy", value)
-        command += ["--input", f"{key}={folder}/{key}.npy"]
     parts = 3 if fmt.has_tensor_scale else 2
-    results = [folder / f"r{i}.npy" for i in range(parts * len(cases))]
-    for path in results:
-        command += ["--output", path]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    results = host.run(
+        folder, program(name, fmt, cases),
+        {"finite": finite, "special": special, "random": words.view(np.int32), "scale": scale},
+        parts * len(cases))
 
     for number, (rule, policy, stochastic, given) in enumerate(cases):
-        got = [np.load(path) for path in results[parts * number : parts * (number + 1)]]
+        got = results[parts * number : parts * (number + 1)]
         is_computed = fmt.has_tensor_scale and not given
         codes, scales, tensor_scale = microscaling.quantize(
             fmt, finite if is_computed else special, rule, policy,
             scale if given else None, words if stochastic else None)
         what = f"{name} {rule} {policy}{' stochastic' if stochastic else ''}"
         what += ", given tensor scale" if given else ""
-        compare(f"{what} scales", got[1], scales)
+        host.expect_same_codes(f"{what} scales", got[1], scales)
         is_nan = np.isnan(fmt.scale.decode(scales))
         unspecified = np.repeat(np.repeat(is_nan, fmt.rows, 0), fmt.cols, 1)
-        compare(f"{what} elements", got[0], codes, unspecified)
+        host.expect_same_codes(f"{what} elements", got[0], codes, unspecified)
         if fmt.has_tensor_scale:
-            compare(f"{what} tensor scale", got[2], np.asarray(tensor_scale))
+            host.expect_same_floats(f"{what} tensor scale", got[2], np.asarray(tensor_scale))
     print(f"{name}: {len(cases)} cases agree")
 
 

@@ -14,7 +14,8 @@ import numpy as np
 class ValueFormat:
     """A narrow format as the list of its values, the index being the code."""
 
-    def __init__(self, exponent_bits, mantissa_bits, bias, largest, signed=True, nan_code=None):
+    def __init__(self, exponent_bits, mantissa_bits, bias, largest, signed=True, nan_code=None,
+                 has_infinity=False):
         self.mantissa_bits = mantissa_bits
         self.largest = largest
         values = []
@@ -33,6 +34,8 @@ class ValueFormat:
         self.signed = signed
         self.width = exponent_bits + mantissa_bits + (1 if signed else 0)
         self.nan_code = nan_code
+        # The code behind the largest value, if the format has an infinity.
+        self.infinity = len(values) if has_infinity else None
 
     def decode(self, codes):
         codes = codes.astype(np.int64) & (2**self.width - 1)
@@ -40,6 +43,7 @@ class ValueFormat:
         magnitude = codes & (2**sign_bit - 1)
         known = magnitude < len(self.magnitudes)
         value = np.where(known, self.magnitudes[np.where(known, magnitude, 0)], np.nan)
+        value = np.where(magnitude == self.infinity, np.inf, value)
         return np.where(codes >> sign_bit, -value, value)
 
     def round_magnitude(self, magnitude):
@@ -106,7 +110,7 @@ ELEMENTS = {
     "f6E2M3FN": ValueFormat(2, 3, 1, 7.5),
     "f6E3M2FN": ValueFormat(3, 2, 3, 28.0),
     "f8E4M3FN": ValueFormat(4, 3, 7, 448.0),
-    "f8E5M2": ValueFormat(5, 2, 15, 57344.0),
+    "f8E5M2": ValueFormat(5, 2, 15, 57344.0, has_infinity=True),
     "i8": FixedPoint(),
 }
 SCALES = {
@@ -305,13 +309,13 @@ def hadamard_matrix(order):
 
 
 def hadamard(x, block, signs=None, inverse=False):
-    """The transform in float64, by the matrix."""
-    matrix = hadamard_matrix(block) / math.sqrt(block)
+    """The transform in float64, by the matrix; exact up to the last division."""
+    matrix = hadamard_matrix(block)
     if signs is not None:
         matrix = np.diag(signs) @ matrix
     if inverse:
         matrix = matrix.T
-    return (x.astype(np.float64).reshape(-1, block) @ matrix).reshape(x.shape)
+    return (x.astype(np.float64).reshape(-1, block) @ matrix / math.sqrt(block)).reshape(x.shape)
 
 
 def activate(x, activation):

@@ -1,14 +1,15 @@
-//===- LLVMKernelsTest.cpp - Blackwell kernels that LLVM 22 made ------------===//
+//===- LLVMKernelsTest.cpp - Blackwell kernels that LLVM 22 made
+//------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// NVFP4 matrix products, written in MLIR's NVVM dialect and compiled by LLVM 22:
-// tensor copies into a ring of shared memory, mbarriers, and on sm_120a ldmatrix
-// with mma.sync, on sm_100a tensor memory with tcgen05.mma. 128 x 128 tiles,
-// D = alpha * A * B^T in bf16; A and B are packed e2m1.
+// NVFP4 matrix products, written in MLIR's NVVM dialect and compiled by LLVM
+// 22: tensor copies into a ring of shared memory, mbarriers, and on sm_120a
+// ldmatrix with mma.sync, on sm_100a tensor memory with tcgen05.mma. 128 x 128
+// tiles, D = alpha * A * B^T in bf16; A and B are packed e2m1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -120,17 +121,51 @@ TEST_P(LLVMKernels, NVFP4OnSM120) {
   Params params;
   params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
   params.add(psa).add(psb).add(pd).add(k / 128).add(n).add(alpha);
-  Expected<Module> module = Module::parse(readTestFile("LLVM/nvfp4_sm120a.ptx"));
+  Expected<Module> module =
+      Module::parse(readTestFile("LLVM/nvfp4_sm120a.ptx"));
   ASSERT_TRUE(module.ok()) << module.message();
   LaunchConfig config;
   config.grid = {m / 128, n / 128};
   config.block = {160};
   config.dynamicSharedBytes = 4 * (128 * 64 * 2 + 128 * 8 * 2) + 64;
-  Expected<Statistics> stats =
-      device.launch(*module, "nvfp4_gemm", config, params.data(),
-                    params.size(), options());
+  Expected<Statistics> stats = device.launch(
+      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
   ASSERT_TRUE(stats.ok()) << stats.message();
   EXPECT_EQ(stats->mmaInstructions, uint64_t(m) * n * k / (16 * 8 * 64));
+  expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
+}
+
+TEST_P(LLVMKernels, NVFP4OnSM100) {
+  const int m = 256, n = 128, k = 1536;
+  const float alpha = 2.0f;
+  Operand a(m, k, random), b(n, k, random);
+  // Tiles of 128 rows and 256 of K: four 512-byte "128x4" scale tiles.
+  auto tiled = [&](const Operand &op) {
+    std::vector<uint8_t> result(op.scales.size());
+    numerics::swizzleScales128x4(op.scales.data(), size_t(op.rows),
+                                 size_t(k / 16), result.data());
+    return result;
+  };
+  uint64_t pa = upload(device, a.codes), pb = upload(device, b.codes);
+  uint64_t psa = upload(device, tiled(a)), psb = upload(device, tiled(b));
+  uint64_t pd = upload(device, std::vector<uint16_t>(m * n));
+  TensorMap ta = packedMap(pa, m, k, 256, TensorMapSwizzle::B128);
+  TensorMap tb = packedMap(pb, n, k, 256, TensorMapSwizzle::B128);
+  Params params;
+  params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
+  params.add(psa).add(psb).add(pd).add(k / 256).add(n).add(alpha);
+  Expected<Module> module =
+      Module::parse(readTestFile("LLVM/nvfp4_sm100a.ptx"));
+  ASSERT_TRUE(module.ok()) << module.message();
+  LaunchConfig config;
+  config.grid = {m / 128, n / 128};
+  config.block = {192};
+  config.dynamicSharedBytes = 147456 + 128;
+  Expected<Statistics> stats = device.launch(
+      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
+  ASSERT_TRUE(stats.ok()) << stats.message();
+  EXPECT_EQ(stats->mmaMultiplyAdds, uint64_t(m) * n * k);
+  EXPECT_EQ(stats->tensorMemoryColumns, 512u);
   expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
 }
 

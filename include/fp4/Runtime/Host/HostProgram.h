@@ -51,8 +51,10 @@ public:
   /// Compiles `module`, which is lowered in place; if it has a function called
   /// `entry`, only that one and what it calls. The context must outlive the
   /// program: large constants are used where they are, not copied.
-  static Expected<HostProgram> compile(mlir::ModuleOp module,
-                                       const std::string &entry = {});
+  /// `sharedLibs` define functions that the module only declares.
+  static Expected<HostProgram>
+  compile(mlir::ModuleOp module, const std::string &entry = {},
+          const std::vector<std::string> &sharedLibs = {});
   HostProgram(HostProgram &&) noexcept;
   ~HostProgram();
 

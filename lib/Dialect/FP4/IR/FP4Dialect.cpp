@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FP4Bytecode.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/InliningUtils.h"
@@ -37,6 +38,7 @@ void FP4Dialect::initialize() {
 #include "fp4/Dialect/FP4/IR/FP4Ops.cpp.inc"
       >();
   addInterfaces<FP4InlinerInterface>();
+  addBytecodeInterface(this);
 }
 
 Operation *FP4Dialect::materializeConstant(OpBuilder &builder, Attribute value,

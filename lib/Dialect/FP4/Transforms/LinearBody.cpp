@@ -33,11 +33,10 @@ static bool endsWith(AffineMap map, unsigned dim) {
                        [&](AffineExpr e) { return e.isFunctionOfDim(dim); });
 }
 
-/// The loop along the last dimension of the result of an operation with
-/// parallel loops only and one result.
+/// The loop along the last dimension of the result of an operation with one
+/// result.
 static std::optional<unsigned> getLastLoop(linalg::LinalgOp op) {
-  if (op->getNumResults() != 1 || !op.hasPureTensorSemantics() ||
-      op.getNumLoops() != op.getNumParallelLoops())
+  if (op->getNumResults() != 1 || !op.hasPureTensorSemantics())
     return std::nullopt;
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   if (map.getNumResults() == 0 || !map.isProjectedPermutation())
@@ -109,6 +108,20 @@ static bool computeDegrees(Block &body, Degrees &degrees) {
   return true;
 }
 
+static bool isZero(Value value) {
+  if (auto fill = value.getDefiningOp<linalg::FillOp>())
+    value = fill.getInputs()[0];
+  return matchPattern(value, m_AnyZeroFloat());
+}
+
+/// Whether the body adds to what `operand` holds: a sum over reduction loops,
+/// as in a contraction. Zeros are the same in both forms, so they need not be
+/// rotated.
+static bool isZeroAccumulator(linalg::LinalgOp op, OpOperand &operand) {
+  return op.isDpsInit(&operand) && op.getNumReductionLoops() != 0 &&
+         isZero(operand.get());
+}
+
 /// getLinearOperands with constant splats, which a product needs to have degree
 /// 0 and a sum to have degree 1, taken as `splatDegree`.
 static LogicalResult getLinearOperands(linalg::LinalgOp op, unsigned last,
@@ -121,6 +134,10 @@ static LogicalResult getLinearOperands(linalg::LinalgOp op, unsigned last,
     AffineMap map = op.getMatchingIndexingMap(&operand);
     if (&operand == ignored || !mentions(map, last))
       continue;
+    if (isZeroAccumulator(op, operand)) {
+      degrees[op.getMatchingBlockArgument(&operand)] = 1;
+      continue;
+    }
     bool isSplat = matchPattern(operand.get(), m_Constant());
     if (isConstantAlongLastDim(operand.get()) && !(isSplat && splatDegree == 1))
       continue;
@@ -241,6 +258,7 @@ bool isSumOfSquares(OpOperand &operand) {
 
   std::optional<unsigned> last = getLastLoop(op);
   if (!last || op.isDpsInit(&operand) || op.getNumDpsInputs() != 1 ||
+      op.getNumReductionLoops() != 0 ||
       !endsWith(op.getMatchingIndexingMap(&operand), *last) ||
       !isOnlySquared(op.getBlock()->getTerminator()->getOperand(0),
                      op.getMatchingBlockArgument(&operand)))

@@ -300,3 +300,46 @@ func.func @absorbs_into_columns_of_other_reader(%x: tensor<4x4xf32>) -> (tensor<
   %h = fp4.matmul %y, %v {fp4.layer = "head"} : tensor<4x4xf32>, tensor<1x4xbf16> -> tensor<4x1xf32>
   return %r, %h : tensor<4x4xf32>, tensor<4x1xf32>
 }
+
+// -----
+
+// Attention's value path, two heads of 4: v_proj -> heads -> probabilities times
+// values -> back -> the rotation in front of o_proj. The contraction is linear
+// in the rows of v, so v_proj absorbs the rotation: H times its columns
+// (1, 1, 1, 1) is (2, 0, 0, 0).
+
+// CHECK-LABEL: func @passes_attention_values
+// CHECK-NOT: fp4.hadamard
+// CHECK: %[[W:.*]] = arith.constant dense<{{\[\[}}2.000000e+00], [0.000000e+00], [0.000000e+00], [0.000000e+00], [2.000000e+00], [0.000000e+00], [0.000000e+00], [0.000000e+00]]>
+// CHECK: fp4.matmul %{{.*}}, %[[W]]
+// CHECK-NOT: fp4.hadamard
+func.func @passes_attention_values(%x: tensor<3x1xf32>, %p: tensor<2x3x3xf32>) -> tensor<3x8xf32> {
+  %w = arith.constant dense<1.0> : tensor<8x1xf32>
+  %zero = arith.constant dense<0.0> : tensor<2x3x4xf32>
+  %e0 = tensor.empty() : tensor<2x3x4xf32>
+  %e1 = tensor.empty() : tensor<3x2x4xf32>
+  %v = fp4.matmul %x, %w : tensor<3x1xf32>, tensor<8x1xf32> -> tensor<3x8xf32>
+  %h = tensor.expand_shape %v [[0], [1, 2]] output_shape [3, 2, 4] : tensor<3x8xf32> into tensor<3x2x4xf32>
+  %t = linalg.transpose ins(%h : tensor<3x2x4xf32>) outs(%e0 : tensor<2x3x4xf32>) permutation = [1, 0, 2]
+  %a = linalg.batch_matmul ins(%p, %t : tensor<2x3x3xf32>, tensor<2x3x4xf32>) outs(%zero : tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  %b = linalg.transpose ins(%a : tensor<2x3x4xf32>) outs(%e1 : tensor<3x2x4xf32>) permutation = [1, 0, 2]
+  %c = tensor.collapse_shape %b [[0], [1, 2]] : tensor<3x2x4xf32> into tensor<3x8xf32>
+  %r = fp4.hadamard %c block 4 : tensor<3x8xf32>
+  return %r : tensor<3x8xf32>
+}
+
+// -----
+
+// The other factor of a contraction varies along the summed dimension only:
+// scores = q k^T has no rotation to pass to q's last dimension.
+
+// CHECK-LABEL: func @keeps_rotation_of_scores
+// CHECK: fp4.hadamard
+func.func @keeps_rotation_of_scores(%x: tensor<4x1xf32>, %k: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %w = arith.constant dense<1.0> : tensor<4x1xf32>
+  %zero = arith.constant dense<0.0> : tensor<4x4xf32>
+  %q = fp4.matmul %x, %w : tensor<4x1xf32>, tensor<4x1xf32> -> tensor<4x4xf32>
+  %s = linalg.matmul ins(%q, %k : tensor<4x4xf32>, tensor<4x4xf32>) outs(%zero : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %r = fp4.hadamard %s block 4 : tensor<4x4xf32>
+  return %r : tensor<4x4xf32>
+}

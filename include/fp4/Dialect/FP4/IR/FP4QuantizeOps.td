@@ -221,6 +221,7 @@ def FP4_RotateQuantizeOp : FP4_Op<"rotate_quantize", [Pure]> {
     ::fp4::numerics::NaNPolicy getEffectiveNaNPolicy();
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif // FP4_DIALECT_FP4_IR_FP4QUANTIZEOPS_TD

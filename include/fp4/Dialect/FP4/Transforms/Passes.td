@@ -91,6 +91,7 @@ def FuseRotations : Pass<"fp4-fuse-rotations"> {
     | `tensor.collapse_shape`, `expand_shape`, `cast` that keep blocks whole | passes |
     | `arith` casts between floats | passes; values are rounded after the rotation instead of before |
     | `arith` and `linalg` sums, differences, negations, products and quotients by what does not vary along the last dimension, transpositions and broadcasts of other dimensions | passes; all summands are rotated |
+    | `linalg` contractions, for the factor whose last dimension is the result's (attention: probabilities times values) | passes |
     | product with a constant vector, read by linear layers only (the gain of an RMSNorm) | passes; the vector moves into the layers' weights and into `fp4.input_gain` |
     | anything else: activations, softmax, arguments | blocked |
 
