@@ -7,6 +7,7 @@
 
 #include "Async.h"
 #include "Machine.h"
+#include <algorithm>
 
 namespace fp4::ptx {
 
@@ -139,11 +140,13 @@ bool AsyncQueue::relieve(const std::vector<MbarrierRef> &polled) {
     // finish others of its pipe, so look again each time.
     for (bool again = true; again;) {
       again = false;
-      for (auto it = ops.begin(); it != ops.end() && !again; ++it)
-        if (it->barrier == barrier && barrier.cta) {
-          finishInOrder(it);
-          any = again = true;
-        }
+      auto it = std::find_if(ops.begin(), ops.end(), [&](const AsyncOp &op) {
+        return barrier.cta && op.barrier == barrier;
+      });
+      if (it == ops.end())
+        break;
+      finishInOrder(it);
+      any = again = true;
     }
     if (any)
       return true;
