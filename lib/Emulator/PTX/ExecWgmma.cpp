@@ -182,12 +182,11 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
 // Decoding
 //===----------------------------------------------------------------------===//
 
-static bool takeAligned(Decoder &d) {
+static void takeAligned(Decoder &d) {
   d.needArchSpecific({90});
   d.take("sync");
   d.take("aligned");
   d.instr.sync = Sync::Warp;
-  return true;
 }
 
 /// A constant operand: 1 or -1 for scales, 0 or 1 for transposition.
