@@ -11,15 +11,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4-c/Compiler.h"
+#include "DiagnosticText.h"
 #include "Module.h"
 #include "Text.h"
 #include "fp4-c/Dialect/FP4.h"
 #include "fp4/InitAllDialects.h"
+#include "fp4/Target/PTX.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace fp4;
@@ -28,33 +29,11 @@ static const DialectRegistry &getRegistry() {
   static const DialectRegistry registry = [] {
     DialectRegistry all;
     fp4::registerAllDialects(all);
+    fp4::registerPTXTranslation(all);
     return all;
   }();
   return registry;
 }
-
-namespace {
-/// Collects the diagnostics of a context as text while it lives.
-class DiagnosticText {
-public:
-  explicit DiagnosticText(MLIRContext *context)
-      : handler(sources, context, stream) {}
-
-  llvm::SourceMgr &getSources() { return sources; }
-
-  /// Hands the text to the caller of the C API; null if there is none.
-  void moveTo(char **diagnostics) {
-    if (diagnostics)
-      *diagnostics = text.empty() ? nullptr : capi::copyText(text);
-  }
-
-private:
-  std::string text;
-  llvm::raw_string_ostream stream{text};
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler;
-};
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // Parsing
@@ -67,7 +46,7 @@ parseModule(llvm::function_ref<OwningOpRef<ModuleOp>(llvm::SourceMgr &,
                 parse,
             char **diagnostics) {
   auto module = std::make_unique<FP4Module>(getRegistry());
-  DiagnosticText text(module->context.get());
+  capi::DiagnosticText text(module->context.get());
   module->op = parse(text.getSources(), ParserConfig(module->context.get()));
   text.moveTo(diagnostics);
   return module->op ? module.release() : nullptr;
@@ -121,7 +100,7 @@ bool fp4ModuleRun(FP4Module *module, const char *pipeline, char **diagnostics) {
 
   // Constants live in the context, so the copy is small.
   OwningOpRef<ModuleOp> copy = module->op->clone();
-  DiagnosticText text(module->context.get());
+  capi::DiagnosticText text(module->context.get());
   LogicalResult result = passes.run(*copy);
   text.moveTo(diagnostics);
   if (failed(result))

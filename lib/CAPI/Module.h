@@ -18,6 +18,8 @@
 struct FP4Module {
   explicit FP4Module(const mlir::DialectRegistry &registry)
       : context(std::make_shared<mlir::MLIRContext>(registry)) {}
+  explicit FP4Module(std::shared_ptr<mlir::MLIRContext> context)
+      : context(std::move(context)) {}
 
   /// Shared with the programs that were compiled from the module, whose
   /// constants it holds.

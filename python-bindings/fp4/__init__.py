@@ -7,7 +7,7 @@
 """
 
 from fp4._version import __version__
-from fp4.compiler import Module
+from fp4.compiler import CompileOptions, Module
 from fp4.errors import CompileError, CompileWarning, Error, LibraryError
 from fp4.numerics import BlockFormat, Quantized, dequantize, hadamard, quantize
 from fp4.quantization import Hessian, quantize_weight
@@ -16,6 +16,7 @@ from fp4.runtime import Program
 __all__ = [
     "BlockFormat",
     "CompileError",
+    "CompileOptions",
     "CompileWarning",
     "Error",
     "Hessian",

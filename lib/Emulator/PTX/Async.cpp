@@ -1,5 +1,4 @@
-//===- Async.cpp - Operations that take effect later
-//------------------------===//
+//===- Async.cpp - Operations that take effect later ----------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- AsyncProxy.cpp - Shared memory as bulk copies see it
-//-----------------===//
+//===- AsyncProxy.cpp - Shared memory as bulk copies see it ---------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Cluster.cpp - Scheduling CTAs, barriers and asynchrony
-//---------------===//
+//===- Cluster.cpp - Scheduling CTAs, barriers and asynchrony -------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Decode.cpp - From opcode text to a decoded instruction
-//---------------===//
+//===- Decode.cpp - From opcode text to a decoded instruction -------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

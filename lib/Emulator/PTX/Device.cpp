@@ -1,5 +1,4 @@
-//===- Device.cpp - The emulator's interface: memory and launches
-//-----------===//
+//===- Device.cpp - The emulator's interface: memory and launches ---------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

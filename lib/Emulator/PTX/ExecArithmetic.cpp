@@ -1,5 +1,4 @@
-//===- ExecArithmetic.cpp - add, sub, mul, mad, fma, div, min, max
-//----------===//
+//===- ExecArithmetic.cpp - add, sub, mul, mad, fma, div, min, max --------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExecBarrier.cpp - Barriers of warps, CTAs and clusters
-//---------------===//
+//===- ExecBarrier.cpp - Barriers of warps, CTAs and clusters -------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

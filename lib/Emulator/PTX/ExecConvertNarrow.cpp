@@ -1,5 +1,4 @@
-//===- ExecConvertNarrow.cpp - cvt of FP8, FP6, FP4 and scales
-//--------------===//
+//===- ExecConvertNarrow.cpp - cvt of FP8, FP6, FP4 and scales ------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExecFloatFunctions.cpp - rcp, sqrt, ex2 and other functions
-//----------===//
+//===- ExecFloatFunctions.cpp - rcp, sqrt, ex2 and other functions --------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExecMemory.cpp - mov, ld, st and address instructions
-//----------------===//
+//===- ExecMemory.cpp - mov, ld, st and address instructions --------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExecMmaBlockScale.cpp - mma.sync with block scales
-//-------------------===//
+//===- ExecMmaBlockScale.cpp - mma.sync with block scales -----------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

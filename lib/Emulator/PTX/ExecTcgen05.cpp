@@ -1,5 +1,4 @@
-//===- ExecTcgen05.cpp - Tensor memory: alloc, ld, st, cp, commit
-//-----------===//
+//===- ExecTcgen05.cpp - Tensor memory: alloc, ld, st, cp, commit ---------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExecWarp.cpp - Operations across the lanes of a warp
-//-----------------===//
+//===- ExecWarp.cpp - Operations across the lanes of a warp ---------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- FloatOps.cpp - Float arithmetic with PTX's modifiers
-//-----------------===//
+//===- FloatOps.cpp - Float arithmetic with PTX's modifiers ---------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

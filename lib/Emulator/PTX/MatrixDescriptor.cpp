@@ -1,5 +1,4 @@
-//===- MatrixDescriptor.cpp - Operands of wgmma and tcgen05 in memory
-//-------===//
+//===- MatrixDescriptor.cpp - Operands of wgmma and tcgen05 in memory -----===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- MatrixDescriptor.h - Operands of wgmma and tcgen05 in memory -*- C++
-//-*-=//
+//===- MatrixDescriptor.h - Shared-memory operands of MMA -------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

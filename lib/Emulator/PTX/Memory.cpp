@@ -1,5 +1,4 @@
-//===- Memory.cpp - State spaces and generic addressing
-//---------------------===//
+//===- Memory.cpp - State spaces and generic addressing -------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Parser.cpp - Modules, variables and function headers
-//-----------------===//
+//===- Parser.cpp - Modules, variables and function headers ---------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

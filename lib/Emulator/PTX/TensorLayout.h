@@ -1,4 +1,4 @@
-//===- TensorLayout.h - Element sizes and swizzles of tensor maps -*- C++ -*-=//
+//===- TensorLayout.h - Element sizes, tensor map swizzles ------*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TensorMap.cpp - Tensor maps for bulk tensor copies
-//-------------------===//
+//===- TensorMap.cpp - Tensor maps for bulk tensor copies -----------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

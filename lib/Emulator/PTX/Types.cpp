@@ -1,5 +1,4 @@
-//===- Types.cpp - Types and state spaces of PTX
-//----------------------------===//
+//===- Types.cpp - Types and state spaces of PTX --------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Warp.cpp - Running the lanes of a warp
-//-------------------------------===//
+//===- Warp.cpp - Running the lanes of a warp -----------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
