@@ -15,10 +15,12 @@ Usage: compare.py --tools BIN_DIR [--out DIR]. Needs numpy and rich.
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from rich.console import Console
@@ -64,7 +66,7 @@ class Tools:
         return module
 
     def evaluate(self, module):
-        result = self.out / "y.npy"
+        result = module.with_suffix(".npy")
         self.run("fp4-run", module, "--device=host", "--input", HELD_OUT, "--output", result)
         return np.load(result).astype(np.float64)
 
@@ -75,7 +77,9 @@ def relative_error(result, reference):
 
 def measure(tools, progress):
     """{(format, algorithm): (error of weights only, error of W4A4)}"""
-    task = progress.add_task("float32 reference", total=2 + 2 * len(FORMATS) * len(ALGORITHMS))
+    cases = [(fmt, name, activations) for fmt in FORMATS for name in ALGORITHMS
+             for activations in ("none", fmt)]
+    task = progress.add_task("float32 reference", total=2 + len(cases))
     plain = tools.compile("float", "--compile-to=input")
     reference = tools.evaluate(plain)
     progress.update(task, advance=1, description="calibration")
@@ -83,21 +87,23 @@ def measure(tools, progress):
     tools.run("fp4-run", plain, "--device=host", "--input", CALIBRATION,
               f"--hessians-out={hessians}")
     progress.advance(task)
-    errors = {}
-    for fmt in FORMATS:
-        for name, (algorithm, rotated) in ALGORITHMS.items():
-            pair = []
-            for activations in ("none", fmt):
-                progress.update(task, description=f"{fmt} {name}")
-                module = tools.compile(
-                    f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
-                    f"--format={fmt}", f"--activations={activations}",
-                    f"--hessians={hessians}", f"--algorithm={algorithm}",
-                    f"--rotation={BLOCK[fmt] if rotated else 0}")
-                pair.append(relative_error(tools.evaluate(module), reference))
-                progress.advance(task)
-            errors[fmt, name] = tuple(pair)
-    return errors
+
+    def error(case):
+        fmt, name, activations = case
+        algorithm, rotated = ALGORITHMS[name]
+        module = tools.compile(
+            f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
+            f"--format={fmt}", f"--activations={activations}", f"--hessians={hessians}",
+            f"--algorithm={algorithm}", f"--rotation={BLOCK[fmt] if rotated else 0}")
+        result = relative_error(tools.evaluate(module), reference)
+        progress.update(task, advance=1, description=f"{fmt} {name}")
+        return result
+
+    # The tools use one core most of the time.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        errors = dict(zip(cases, pool.map(error, cases)))
+    return {(fmt, name): (errors[fmt, name, "none"], errors[fmt, name, fmt])
+            for fmt in FORMATS for name in ALGORITHMS}
 
 
 def print_errors(console, errors):

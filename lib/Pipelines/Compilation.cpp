@@ -33,7 +33,9 @@ static LogicalResult dumpModule(ModuleOp module, const std::string &directory,
       openOutputFile(directory + "/" + phase.str() + ".mlir", &error);
   if (!file)
     return module.emitError() << error;
-  file->os() << module << "\n";
+  // Unlike operator<<, with the resources that hold the weights.
+  module->print(file->os());
+  file->os() << "\n";
   file->keep();
   return success();
 }

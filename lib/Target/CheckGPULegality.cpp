@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The table of operations is NVVMLegality.def; the combinations of block-scaled
-// products are here (PTX ISA, "Block Scaling for mma.sync", table of kind,
-// scale_vec and stype; "tcgen05.mma", table of kind and block size).
+// The table of operations is NVVMLegality.def; here is what NVVM's own verifier
+// leaves open about block-scaled products (PTX ISA, "Block Scaling for
+// mma.sync").
 //
 //===----------------------------------------------------------------------===//
 
@@ -86,68 +86,32 @@ static std::optional<int64_t> getConstant(Value value) {
   return std::nullopt;
 }
 
-/// A word holds 4 scales; one instruction reads `count` of them from byte 0 or,
-/// for 2, also from byte 2, for 1 from any.
-static LogicalResult checkByte(Operation *op, StringRef what, Value byteId,
-                               int64_t count) {
-  std::optional<int64_t> byte = getConstant(byteId);
-  if (byte && *byte >= 0 && *byte < 4 && *byte % count == 0)
+/// Checks that `value` is a constant multiple of `step` below `limit`.
+static LogicalResult checkSelector(Operation *op, StringRef what, Value value,
+                                   int64_t step, int64_t limit) {
+  std::optional<int64_t> id = getConstant(value);
+  if (id && *id >= 0 && *id < limit && *id % step == 0)
     return success();
   InFlightDiagnostic diag = op->emitOpError()
-                            << "expected the byte id of " << what
-                            << " to be a constant multiple of " << count
-                            << " below 4";
-  if (byte)
-    diag << ", got " << *byte;
+                            << "expected " << what
+                            << " to be a constant multiple of " << step
+                            << " below " << limit;
+  if (id)
+    diag << ", got " << *id;
   return diag;
 }
 
-static LogicalResult checkCombination(NVVM::MmaBlockScaleOp op) {
-  using Kind = NVVM::MMABlockScaleKind;
-  using Format = NVVM::BlockScaleFormat;
-  using Size = NVVM::ScaleVecSize;
-  struct Row {
-    Kind kind;
-    Size size;
-    Format format;
-    int64_t count;
-  };
-  static constexpr Row rows[] = {
-      {Kind::MXF4NVF4, Size::X4, Format::UE4M3, 4},
-      {Kind::MXF4NVF4, Size::X2, Format::UE8M0, 2},
-      {Kind::MXF4, Size::X2, Format::UE8M0, 2},
-      {Kind::MXF8F6F4, Size::X1, Format::UE8M0, 1},
-  };
-  const Row *row = llvm::find_if(rows, [&](const Row &r) {
-    return r.kind == op.getKind() && r.size == op.getScaleVecSize() &&
-           r.format == op.getBlockScaleFormat();
-  });
-  if (row == std::end(rows))
-    return op.emitOpError()
-           << "expected mxf4nvf4 with x4 ue4m3 or x2 ue8m0, mxf4 with x2 ue8m0 "
-              "or mxf8f6f4 with x1 ue8m0, got "
-           << NVVM::stringifyMMABlockScaleKind(op.getKind()) << " with "
-           << NVVM::stringifyScaleVecSize(op.getScaleVecSize()) << " "
-           << NVVM::stringifyBlockScaleFormat(op.getBlockScaleFormat());
+/// NVVM's verifier knows which kinds go with which scales, but not which part
+/// of the scale registers an instruction may select: of the 4 bytes of a word
+/// it reads 4, the lower or upper 2, or any one; scale A is in either half of
+/// each quad of lanes, scale B in any of its four.
+static LogicalResult checkSelectors(NVVM::MmaBlockScaleOp op) {
+  int64_t bytes = int64_t(1) << unsigned(op.getScaleVecSize());
   return success(
-      succeeded(checkByte(op, "scale A", op.getByteIdA(), row->count)) &&
-      succeeded(checkByte(op, "scale B", op.getByteIdB(), row->count)));
-}
-
-static LogicalResult checkCombination(NVVM::Tcgen05MMABlockScaleOp op) {
-  using Kind = NVVM::MMABlockScaleKind;
-  using Block = NVVM::Tcgen05MMABlockScale;
-  Kind kind = op.getKind();
-  Block block = op.getBlockScale();
-  bool isLegal = kind == Kind::MXF4NVF4 ? block != Block::DEFAULT
-                                        : block != Block::BLOCK16;
-  if (isLegal)
-    return success();
-  return op.emitOpError()
-         << "expected mxf4nvf4 with block16 or block32, mxf4 or mxf8f6f4 with "
-            "block32, got "
-         << NVVM::stringifyMMABlockScaleKind(kind) << " with "
-         << NVVM::stringifyTcgen05MMABlockScale(block);
+      succeeded(checkSelector(op, "byte id A", op.getByteIdA(), bytes, 4)) &&
+      succeeded(checkSelector(op, "byte id B", op.getByteIdB(), bytes, 4)) &&
+      succeeded(checkSelector(op, "thread id A", op.getThreadIdA(), 1, 2)) &&
+      succeeded(checkSelector(op, "thread id B", op.getThreadIdB(), 1, 4)));
 }
 
 void CheckGPULegality::runOnOperation() {
@@ -178,11 +142,8 @@ void CheckGPULegality::runOnOperation() {
       return WalkResult::advance();
     if (failed(checkOp(op, *arch, ptx)))
       return WalkResult::interrupt();
-    if (auto mma = dyn_cast<NVVM::MmaBlockScaleOp>(op))
-      return checkCombination(mma);
-    if (auto mma = dyn_cast<NVVM::Tcgen05MMABlockScaleOp>(op))
-      return checkCombination(mma);
-    return WalkResult::advance();
+    auto mma = dyn_cast<NVVM::MmaBlockScaleOp>(op);
+    return mma ? checkSelectors(mma) : success();
   });
   if (result.wasInterrupted())
     signalPassFailure();

@@ -162,7 +162,9 @@ static LogicalResult compileToStdout(ModuleOp module, const fp4::Phase &last) {
   if (failed(fp4::runPhases(module, flags.options, last)))
     return failure();
   if (last.build) {
-    llvm::outs() << module << "\n";
+    // Unlike operator<<, with the resources that hold the weights.
+    module->print(llvm::outs());
+    llvm::outs() << "\n";
     return success();
   }
   FailureOr<std::string> ptx = fp4::translateToPTX(module);

@@ -30,6 +30,7 @@ struct RunRequest {
   bool time = false;
   std::string hessiansOut;
   std::vector<std::string> sharedLibs;
+  bool useBLAS = false;
 };
 
 struct Device {

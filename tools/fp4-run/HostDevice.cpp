@@ -75,7 +75,7 @@ static Status checkResults(const RunRequest &request,
   bool allGood = true;
   for (size_t i = 0; i < request.checks.size(); ++i) {
     Expected<NDArray> reference =
-        readArray(ArrayFile::parse(request.checks[i]));
+        readArray(ArrayFile::parse(request.checks[i]), results[i].dtype());
     if (!reference.ok())
       return reference.status();
     Expected<Comparison> compared = compareArrays(results[i], *reference);
@@ -135,8 +135,10 @@ static Status runEntry(const RunRequest &request, ModuleOp module,
                        const std::string &entry,
                        const std::vector<NDArray> &inputs) {
   auto start = std::chrono::steady_clock::now();
-  Expected<HostProgram> program =
-      HostProgram::compile(module, entry, request.sharedLibs);
+  HostOptions options;
+  options.useBLAS = request.useBLAS;
+  options.sharedLibs = request.sharedLibs;
+  Expected<HostProgram> program = HostProgram::compile(module, entry, options);
   if (!program.ok())
     return program.status();
   double compileTime = millisecondsSince(start);

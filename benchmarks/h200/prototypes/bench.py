@@ -140,7 +140,7 @@ class Args(ctypes.Structure):
     _fields_ = [("weights", ctypes.c_void_p), ("out", ctypes.c_void_p), ("rowScale", ctypes.c_void_p),
                 ("tokenScale", ctypes.c_void_p), ("alpha", ctypes.c_float), ("m", ctypes.c_int), ("n", ctypes.c_int),
                 ("k", ctypes.c_int), ("partials", ctypes.c_void_p), ("flags", ctypes.c_void_p),
-                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int), ("ks", ctypes.c_int), ("xm", ctypes.c_int), ("mul", ctypes.c_uint32 * 5)]
+                ("groupM", ctypes.c_int), ("pdl", ctypes.c_int), ("ks", ctypes.c_int), ("xm", ctypes.c_int), ("gs", ctypes.c_int), ("mul", ctypes.c_uint32 * 5)]
 
 
 class Gemm:
@@ -151,19 +151,19 @@ class Gemm:
         keys = ("mt", "nwg", "stages", "dbl", "smem", "rows", "regs", "local")
         self.variants = [dict(zip(keys, map(int, line.split()))) for line in text.value.decode().splitlines()]
         self.partials = torch.empty(SMS * 2 * 4 * 64 * 256, device="cuda")
-        self.flags = torch.zeros(SMS * 2 * 4, device="cuda", dtype=torch.int32)
+        self.flags = torch.zeros(SMS * 2 * 8, device="cuda", dtype=torch.int32)
         self.keep, self.capacity = [], {}
 
     def fits(self, variant, ks, xm):
         """How many clusters of ks * xm CTAs the device holds at once."""
         key = (variant, ks, xm)
         if key not in self.capacity:
-            args = Args(ks=ks, xm=xm)
+            args = Args(ks=ks, xm=xm, gs=1)
             self.capacity[key] = self.lib.fp4Launch(variant, None, ctypes.byref(args), -1, None)
         return self.capacity[key]
 
     def grids(self, variant, m, n, k):
-        """The (ks, xm, grid) worth trying for a shape."""
+        """The (ks, xm + 100 * gs, grid) worth trying for a shape."""
         v = self.variants[variant]
         steps = k // (128 if self.fmt == "MXFP4asE4M3" else 64)
         for xm in (1, 2):
@@ -178,11 +178,16 @@ class Gemm:
                     continue
                 if v["nwg"] > 0 and ks > 1 and tiles > clusters:
                     continue
+                if v["nwg"] > 0 and ks == 1:
+                    for gs in (2, 3, 4, 6, 8):
+                        if tiles * gs <= clusters and gs <= min(steps, v["mt"] // 8):
+                            yield ks, xm + 100 * gs, tiles * gs * xm
                 grid = clusters if v["nwg"] > 0 and ks == 1 else min(clusters, tiles)
                 yield ks, xm, grid * ks * xm
 
     def prepare(self, variant, x, out, weights, packed, pdl=0, group_m=16, grid=SMS, ks=1, xm=1):
         v = self.variants[variant]
+        gs, xm = max(1, xm // 100), xm % 100
         m, k = x.shape
         raw = ctypes.create_string_buffer(256)
         address = (ctypes.addressof(raw) + 63) & ~63
@@ -190,7 +195,7 @@ class Gemm:
                                    ctypes.c_long(k), x.element_size(), v["mt"] // xm, max(0, -v["nwg"]))
         assert rc == 0, f"tensor map: {rc}"
         args = Args(packed.data_ptr(), out.data_ptr(), weights.row_scale.data_ptr() if weights.row_scale is not None else None,
-                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl, ks, xm,
+                    None, weights.alpha, m, weights.n, k, self.partials.data_ptr(), self.flags.data_ptr(), group_m, pdl, ks, xm, gs,
                     (ctypes.c_uint32 * 5)(8, 64, 69, *((16, 0x70007000) if self.fmt == "NVFP4" else (128, 0))))
         self.keep.append((raw, args))
 
@@ -347,6 +352,7 @@ def suite_gemm(gemms, results, ms, shapes, pdls=(0, 1)):
             del many, packed
         del dense
         torch.cuda.empty_cache()
+        save(results)
 
 
 def rotate_reference(x, h, mx):
@@ -417,6 +423,11 @@ def profile(gemms, text):
     print("profiled", g.variants[i], ks, xm, grid)
 
 
+def save(results):
+    with open(results["out"], "w") as f:
+        json.dump(results, f)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--libs", default=os.path.join(HERE, "build"))
@@ -434,7 +445,7 @@ def main():
     build(a.libs, {f: [f"-DFORMAT={f}", "fp4_gemm.cu"] + ([] if f == "MXFP4asE4M3" else ["-DDECODE"]) for f in formats}
           | {"rotate_quantize": ["rotate_quantize.cu"]})
     print(f"built in {time.time() - start:.1f} s")
-    results = dict(device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], rotate=[], copy_tbs=0 if a.profile else copy_bandwidth())
+    results = dict(out=a.out, device=torch.cuda.get_device_name(), sms=SMS, checks=[], cublas=[], gemm=[], rotate=[], copy_tbs=0 if a.profile else copy_bandwidth())
     print(f"copy {results['copy_tbs']:.2f} TB/s")
     gemms = {f: Gemm(a.libs, f) for f in formats}
     suites = a.suites.split(",")
@@ -449,8 +460,7 @@ def main():
     if "gemm" in suites:
         suite_gemm(gemms, results, [int(m) for m in a.ms.split(",")], [tuple(map(int, s.split("x"))) for s in a.shapes.split(",")],
                    [int(v) for v in a.pdls.split(",")])
-    with open(a.out, "w") as f:
-        json.dump(results, f)
+    save(results)
     print(f"total {time.time() - start:.1f} s")
 
 

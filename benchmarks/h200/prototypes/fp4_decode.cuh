@@ -17,20 +17,25 @@
 
 __device__ inline void ldmatrix4(uint32_t (&r)[4], uint32_t a) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(a));
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(a));
 }
 __device__ inline void mmaBF16(float (&d)[4], const uint32_t *a, uint32_t b0, uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 __device__ inline void tileCopy3(uint32_t dst, const CUtensorMap *map, int x, int y, int z, uint32_t bar) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-               "[%0], [%1, {%2, %3, %4}], [%5];" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(z), "r"(bar) : "memory");
+               "[%0], [%1, {%2, %3, %4}], [%5];" ::"r"(dst),
+               "l"(map), "r"(x), "r"(y), "r"(z), "r"(bar)
+               : "memory");
 }
 template <class Fmt, int MT, int RB, int WARPS, int STAGES>
-__global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_constant__ CUtensorMap xmap, const Args p) {
+__global__ void __launch_bounds__(WARPS * 32 + 32, 1)
+    fp4Decode(const __grid_constant__ CUtensorMap xmap, const Args p) {
   constexpr int kX = WARPS * MT * 128, kW = WARPS * Fmt::kUnit, kStage = kX + (RB * kW + 1023) / 1024 * 1024;
   constexpr int kN8 = MT / 8, kTiles16 = RB * 4;
   constexpr int kSlots = kTiles16 * kN8 * 32; // float4 of a CTA's sums
@@ -83,7 +88,8 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
           const int bytes = min(WARPS, kEnd - k) * Fmt::kUnit;
           barExpect(bar, kX + RB * bytes);
           for (int r = 0; r < RB; ++r)
-            bulkCopy(dst + kX + r * kW, p.weights + ((size_t)(block * RB + r) * kSteps + k) * Fmt::kUnit, bytes, bar, policy);
+            bulkCopy(dst + kX + r * kW, p.weights + ((size_t)(block * RB + r) * kSteps + k) * Fmt::kUnit, bytes, bar,
+                     policy);
           if (waiting) {
 #pragma unroll
             for (int s = 0; s < STAGES; ++s)
@@ -112,10 +118,13 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
     const uint32_t meet = empty + 8 * STAGES;
     __syncwarp();
     if (lane < p.ks)
-      asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(mapToRank(meet, lane)) : "memory");
+      asm volatile("mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%0];" ::"r"(mapToRank(meet, lane))
+                   : "memory");
     asm volatile("{\n.reg .pred p;\n"
                  "W: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%0], %1;\n"
-                 "@p bra D;\nbra W;\nD:\n}\n" ::"r"(meet), "r"(meetings++ & 1) : "memory");
+                 "@p bra D;\nbra W;\nD:\n}\n" ::"r"(meet),
+                 "r"(meetings++ & 1)
+                 : "memory");
   };
 
   uint32_t bar = full, parity = 0, at = base;
@@ -171,8 +180,10 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
     for (int r = 0; r < kTiles16; ++r)
 #pragma unroll
       for (int j = 0; j < kN8; ++j)
-        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + ((warp * kTiles16 + r) * kN8 + j) * 512 + lane * 16),
-                     "f"(acc[r][j][0]), "f"(acc[r][j][1]), "f"(acc[r][j][2]), "f"(acc[r][j][3]) : "memory");
+        asm volatile(
+            "st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + ((warp * kTiles16 + r) * kN8 + j) * 512 + lane * 16),
+            "f"(acc[r][j][0]), "f"(acc[r][j][1]), "f"(acc[r][j][2]), "f"(acc[r][j][3])
+            : "memory");
     ctaSync();
     int slotBegin = 0, slotEnd = kSlots;
     if (p.ks > 1) {
@@ -183,7 +194,9 @@ __global__ void __launch_bounds__(WARPS * 32 + 32, 1) fp4Decode(const __grid_con
           float4 u = ldsRemote(sums + (i * kSlots + slot) * 16);
           v.x += u.x, v.y += u.y, v.z += u.z, v.w += u.w;
         }
-        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + slot * 16), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
+        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(sums + slot * 16), "f"(v.x), "f"(v.y), "f"(v.z),
+                     "f"(v.w)
+                     : "memory");
       }
       consumerClusterSync();
       slotBegin = kSlots / 32 * kr / p.ks * 32;

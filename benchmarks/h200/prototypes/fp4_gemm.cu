@@ -14,8 +14,9 @@
 // MXFP4asE4M3 stages carry twice the K.
 #ifndef VARIANTS
 #define VARIANTS                                                                                                       \
-  V(8, 4, 16) V(8, 2, 16) V(16, 4, 16) V(16, 2, 16) V(32, 4, 14) V(32, 2, 16) V(64, 4, 12) V(64, 2, 16)                \
-  V(128, 4, 8) V(128, 2, 10) V(256, 2, 5)
+  V(8, 4, 16)                                                                                                          \
+  V(8, 2, 16) V(16, 4, 16) V(16, 2, 16) V(32, 4, 14) V(32, 2, 16) V(64, 4, 12) V(64, 2, 16) V(128, 4, 8) V(128, 2, 10) \
+      V(256, 2, 5)
 #endif
 
 namespace {
@@ -27,12 +28,24 @@ constexpr bool kIs8Bit = FORMAT::kKT == 128;
 template <int MT, int NWG, int S> Variant variant() {
   constexpr int ST = kIs8Bit ? (MT < 256 ? (S + 1) * 5 / 8 : S) : S;
   int w = (FORMAT::kUnit * NWG + 1023) / 1024 * 1024;
-  return {MT, NWG, ST, 0, (MT * 128 + w) * ST + 1024, (NWG + 1) * 128, NWG * 64, reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST>)};
+  return {MT,
+          NWG,
+          ST,
+          0,
+          (MT * 128 + w) * ST + 1024,
+          (NWG + 1) * 128,
+          NWG * 64,
+          reinterpret_cast<const void *>(&fp4Gemm<FORMAT, MT, NWG, ST>)};
 }
 #ifdef DECODE
 /// Decode kernels: nwg = -WARPS, dbl = RB.
 template <int MT, int RB, int W, int ST> Variant decode() {
-  return {MT, -W, ST, RB, ST * (W * MT * 128 + (RB * W * FORMAT::kUnit + 1023) / 1024 * 1024) + W * RB * 64 * MT * 4 + 1024, W * 32 + 32,
+  return {MT,
+          -W,
+          ST,
+          RB,
+          ST * (W * MT * 128 + (RB * W * FORMAT::kUnit + 1023) / 1024 * 1024) + W * RB * 64 * MT * 4 + 1024,
+          W * 32 + 32,
           RB * 64,
           reinterpret_cast<const void *>(&fp4Decode<FORMAT, MT, RB, W, ST>)};
 }
@@ -41,8 +54,9 @@ template <int MT, int RB, int W, int ST> Variant decode() {
 #define D(MT, RB, W, ST)
 #endif
 #define DECODES                                                                                                        \
-  D(8, 1, 8, 3) D(8, 1, 8, 6) D(8, 2, 8, 3) D(8, 1, 16, 3) D(8, 2, 12, 2)                                              \
-  D(16, 1, 8, 4) D(16, 2, 8, 3) D(16, 1, 12, 3) D(16, 1, 16, 2) D(32, 1, 8, 3)
+  D(8, 1, 8, 3)                                                                                                        \
+  D(8, 1, 8, 6) D(8, 2, 8, 3) D(8, 1, 16, 3) D(8, 2, 12, 2) D(16, 1, 8, 4) D(16, 2, 8, 3) D(16, 1, 12, 3)              \
+      D(16, 1, 16, 2) D(32, 1, 8, 3)
 #define V(MT, NWG, ST) variant<MT, NWG, ST>(),
 const Variant kVariants[] = {DECODES VARIANTS};
 } // namespace
@@ -53,8 +67,8 @@ extern "C" int fp4Variants(char *text, int size) {
   for (const Variant &v : kVariants) {
     cudaFuncAttributes a{};
     cudaFuncGetAttributes(&a, v.kernel);
-    used += snprintf(text + used, size - used, "%d %d %d %d %d %d %d %d\n", v.mt, v.nwg, v.stages, v.dbl, v.smem, v.rows,
-                     a.numRegs, (int)a.localSizeBytes);
+    used += snprintf(text + used, size - used, "%d %d %d %d %d %d %d %d\n", v.mt, v.nwg, v.stages, v.dbl, v.smem,
+                     v.rows, a.numRegs, (int)a.localSizeBytes);
   }
   return n;
 }

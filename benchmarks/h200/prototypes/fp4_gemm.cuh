@@ -9,8 +9,11 @@
 //   the activations are the shared-memory operand B, so wgmma's N is M's tile.
 // - NWG consumer warpgroups (64*NWG weight rows per CTA) decode and multiply, one
 //   producer thread feeds a ring of STAGES stages (bulk copies + one tiled TMA).
-// - stream-K over all CTAs with a deterministic fix-up: partial sums go to a
-//   workspace slot per CTA, the owner of a tile adds them in CTA order.
+// - K is split in one of three ways, all with a fixed order of addition: stream-K
+//   over all CTAs (the owner of a tile adds the partial sums of the CTAs after
+//   it), over the `ks` CTAs of a cluster (reduce-scatter through distributed
+//   shared memory), or over `gs` CTAs (reduce-scatter through L2).
+// - stream-K and gs wait for other CTAs: the grid must fit the device at once.
 //
 // Weight formats are policies (NVFP4, MXFP4 -> bf16; MXFP4 -> e4m3). Their
 // prepacked layout is documented at each policy. Everything of one (64 rows,
@@ -29,9 +32,7 @@
 // PTX wrappers
 //===----------------------------------------------------------------------===//
 
-__device__ inline uint32_t smemAddr(const void *p) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
-}
+__device__ inline uint32_t smemAddr(const void *p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 __device__ inline void barInit(uint32_t bar, int count) {
   asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(bar), "r"(count));
 }
@@ -44,19 +45,28 @@ __device__ inline void barArrive(uint32_t bar) {
 __device__ inline void barWait(uint32_t bar, uint32_t parity) {
   asm volatile("{\n.reg .pred p;\n"
                "W: mbarrier.try_wait.parity.shared.b64 p, [%0], %1;\n"
-               "@p bra D;\nbra W;\nD:\n}\n" ::"r"(bar), "r"(parity) : "memory");
+               "@p bra D;\nbra W;\nD:\n}\n" ::"r"(bar),
+               "r"(parity)
+               : "memory");
 }
 __device__ inline void bulkCopy(uint32_t dst, const void *src, uint32_t bytes, uint32_t bar, uint64_t policy) {
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
-               "[%0], [%1], %2, [%3], %4;" ::"r"(dst), "l"(src), "r"(bytes), "r"(bar), "l"(policy) : "memory");
+               "[%0], [%1], %2, [%3], %4;" ::"r"(dst),
+               "l"(src), "r"(bytes), "r"(bar), "l"(policy)
+               : "memory");
 }
 __device__ inline void tileCopy(uint32_t dst, const CUtensorMap *map, int x, int y, uint32_t bar) {
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-               "[%0], [%1, {%2, %3}], [%4];" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(bar) : "memory");
+               "[%0], [%1, {%2, %3}], [%4];" ::"r"(dst),
+               "l"(map), "r"(x), "r"(y), "r"(bar)
+               : "memory");
 }
-__device__ inline void tileCopyMulticast(uint32_t dst, const CUtensorMap *map, int x, int y, uint32_t bar, uint16_t mask) {
+__device__ inline void tileCopyMulticast(uint32_t dst, const CUtensorMap *map, int x, int y, uint32_t bar,
+                                         uint16_t mask) {
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
-               "[%0], [%1, {%2, %3}], [%4], %5;" ::"r"(dst), "l"(map), "r"(x), "r"(y), "r"(bar), "h"(mask) : "memory");
+               "[%0], [%1, {%2, %3}], [%4], %5;" ::"r"(dst),
+               "l"(map), "r"(x), "r"(y), "r"(bar), "h"(mask)
+               : "memory");
 }
 __device__ inline uint32_t mapToRank(uint32_t a, int rank) {
   uint32_t d;
@@ -69,7 +79,8 @@ __device__ inline void barArriveRemote(uint32_t clusterAddr) {
 __device__ inline float4 ldsRemote(uint32_t clusterAddr) {
   float4 v;
   asm volatile("ld.shared::cluster.v4.f32 {%0,%1,%2,%3}, [%4];"
-               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(clusterAddr));
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(clusterAddr));
   return v;
 }
 __device__ inline void clusterSync() {
@@ -177,7 +188,7 @@ __device__ inline void decodeStep(uint32_t code, uint32_t s0, uint32_t s1, uint3
 /// as zero codes). Decoded value = w * scale * 2^-8; alpha carries 2^8 * tensor
 /// scale. Multipliers: scale = 16, scaleBase = 0x70007000.
 struct NVFP4 {
-  static constexpr int kKT = 64, kUnit = 2304, kXBytes = 2;
+  static constexpr int kKT = 64, kUnit = 2304;
   template <int N> using Mma = WgmmaBF16<N>;
   struct Raw {
     uint4 q;
@@ -199,7 +210,7 @@ struct NVFP4 {
 /// e8m0. Decoded value = w * 2^(e8m0 - max); alpha carries 2^(max - 127) * tensor
 /// scale. Multipliers: scale = 128, scaleBase = 0.
 struct MXFP4 {
-  static constexpr int kKT = 64, kUnit = 2176, kXBytes = 2;
+  static constexpr int kKT = 64, kUnit = 2176;
   template <int N> using Mma = WgmmaBF16<N>;
   struct Raw {
     uint4 q;
@@ -226,7 +237,7 @@ struct MXFP4 {
 ///   bits 7, 15, 23, 31 = signs of k 4t+0..3; bits 3, 11, 19, 27 = of 16+4t+0..3.
 /// Scales [warp 4][g 8][half 2][step 4] bytes kk.
 struct MXFP4asE4M3 {
-  static constexpr int kKT = 128, kUnit = 4352, kXBytes = 1;
+  static constexpr int kKT = 128, kUnit = 4352;
   template <int N> using Mma = WgmmaE4M3<N>;
   struct Raw {
     uint4 q[2];
@@ -258,7 +269,7 @@ struct MXFP4asE4M3 {
 struct Args {
   const uint8_t *weights;
   __nv_bfloat16 *out;
-  const float *rowScale;  // [N] or null
+  const float *rowScale;   // [N] or null
   const float *tokenScale; // [M] or null
   float alpha;
   int m, n, k;
@@ -268,6 +279,7 @@ struct Args {
   int pdl;
   int ks; // CTAs of a cluster that split K of one tile (reduced through DSMEM)
   int xm; // CTAs of a cluster that share one activation tile (multicast), 1 or 2
+  int gs; // clusters that split K of one tile (reduced through global memory)
   Multipliers mul;
 };
 
@@ -283,8 +295,7 @@ struct Work {
 };
 
 template <class Fmt, int MT, int NWG, int STAGES>
-__global__ void __launch_bounds__((NWG + 1) * 128, 1)
-    fp4Gemm(const __grid_constant__ CUtensorMap xmap, const Args p) {
+__global__ void __launch_bounds__((NWG + 1) * 128, 1) fp4Gemm(const __grid_constant__ CUtensorMap xmap, const Args p) {
   constexpr int kX = MT * 128, kW = (Fmt::kUnit * NWG + 1023) / 1024 * 1024, kStage = kX + kW;
   constexpr int kRegs = MT / 2;
   extern __shared__ uint8_t raw[];
@@ -297,11 +308,12 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
   const int clusterSize = p.ks * p.xm, rank = blockIdx.x % clusterSize, xr = rank % p.xm, kr = rank / p.xm;
   const int mTiles = (p.m + MT - 1) / MT, nTiles = p.n / (64 * NWG * p.xm), tiles = mTiles * nTiles;
   Work work; // counts clusters, and tiles of xm neighbours in n
-  work.grid = gridDim.x / clusterSize;
-  work.cta = blockIdx.x / clusterSize;
+  const int split = p.ks * p.gs, part = blockIdx.x / clusterSize % p.gs + kr;
+  work.grid = gridDim.x / clusterSize / p.gs;
+  work.cta = blockIdx.x / clusterSize / p.gs;
   work.kTiles = p.k / Fmt::kKT;
-  work.dpWaves = p.ks > 1 ? 1 : Work::dp(tiles, work.grid);
-  work.skTiles = p.ks > 1 ? 0 : tiles - work.dpWaves * work.grid;
+  work.dpWaves = split > 1 ? 1 : Work::dp(tiles, work.grid);
+  work.skTiles = split > 1 ? 0 : tiles - work.dpWaves * work.grid;
   const int kTiles = work.kTiles;
 
   if (threadIdx.x == 0) {
@@ -333,8 +345,8 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
     }
     if (wave < work.dpWaves) {
       tile = work.skTiles + wave++ * work.grid + work.cta;
-      k0 = kTiles * kr / p.ks;
-      k1 = kTiles * (kr + 1) / p.ks;
+      k0 = kTiles * part / split;
+      k1 = kTiles * (part + 1) / split;
       return tile < tiles;
     }
     return false;
@@ -377,8 +389,8 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
           barExpect(bar, kX + Fmt::kUnit * NWG);
 #pragma unroll
           for (int h = 0; h < NWG; ++h)
-            bulkCopy(dst + kX + h * Fmt::kUnit,
-                     p.weights + ((size_t)(nt * NWG + h) * kTiles + kt) * Fmt::kUnit, Fmt::kUnit, bar, policy);
+            bulkCopy(dst + kX + h * Fmt::kUnit, p.weights + ((size_t)(nt * NWG + h) * kTiles + kt) * Fmt::kUnit,
+                     Fmt::kUnit, bar, policy);
           if (waiting) {
             xk[s] = kt * Fmt::kKT;
             xm[s] = mt * MT;
@@ -396,152 +408,196 @@ __global__ void __launch_bounds__((NWG + 1) * 128, 1)
         flush();
     }
   } else {
-  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(NWG == 4 ? 112 : NWG == 3 ? 160 : 240));
-  const int wg = warp / 4, w = warp % 4, tid = threadIdx.x % 128;
-  using Mma = typename Fmt::template Mma<MT>;
-  uint32_t bar = full, at = base, parity = 0;
-  const uint32_t unit = kX + wg * Fmt::kUnit;
-  auto wgSync = [&]() { asm volatile("bar.sync %0, 128;" ::"r"(wg + 1) : "memory"); };
-  while (next()) {
-    int mt, nt;
-    coords(mt, nt);
-    float acc[kRegs];
-    // One warp's wait covers only its own part of the product, so every warp
-    // arrives for itself.
-    auto release = [&](uint32_t bar) {
-      if (p.xm == 1) {
-        if (lane == 0)
-          barArrive(bar);
-      } else if (lane < 2) {
-        barArriveRemote(mapToRank(bar, kr * 2 + lane));
-      }
-    };
-    // Fragments of half a stage alternate between two register sets: one is
-    // decoded while wgmma still reads the other.
-    uint32_t a[2][8];
-    uint32_t previous = 0;
-    for (int kt = k0; kt < k1; ++kt) {
-      barWait(bar, parity);
-      typename Fmt::Raw v = Fmt::load(at + unit, w, lane);
-      const uint64_t desc = (at >> 4) | (1ull << 16) | (64ull << 32) | (1ull << 62);
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(NWG == 4 ? 112 : NWG == 3 ? 160 : 240));
+    const int wg = warp / 4, w = warp % 4, tid = threadIdx.x % 128;
+    using Mma = typename Fmt::template Mma<MT>;
+    uint32_t bar = full, at = base, parity = 0;
+    const uint32_t unit = kX + wg * Fmt::kUnit;
+    auto wgSync = [&]() { asm volatile("bar.sync %0, 128;" ::"r"(wg + 1) : "memory"); };
+    while (next()) {
+      int mt, nt;
+      coords(mt, nt);
+      float acc[kRegs];
+      // One warp's wait covers only its own part of the product, so every warp
+      // arrives for itself.
+      auto release = [&](uint32_t bar) {
+        if (p.xm == 1) {
+          if (lane == 0)
+            barArrive(bar);
+        } else if (lane < 2) {
+          barArriveRemote(mapToRank(bar, kr * 2 + lane));
+        }
+      };
+      // Fragments of half a stage alternate between two register sets: one is
+      // decoded while wgmma still reads the other.
+      uint32_t a[2][8];
+      uint32_t previous = 0;
+      for (int kt = k0; kt < k1; ++kt) {
+        barWait(bar, parity);
+        typename Fmt::Raw v = Fmt::load(at + unit, w, lane);
+        const uint64_t desc = (at >> 4) | (1ull << 16) | (64ull << 32) | (1ull << 62);
 #pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        Fmt::decode(v, h, a[h], p.mul);
-        wgmmaFence();
-        Mma::mma(acc, a[h], desc + 4 * h, h || kt > k0);
-        Mma::mma(acc, a[h] + 4, desc + 4 * h + 2, 1);
-        wgmmaCommit();
-        wgmmaWait<1>();
-        if (h == 0 && kt > k0)
-          release(previous);
+        for (int h = 0; h < 2; ++h) {
+          Fmt::decode(v, h, a[h], p.mul);
+          wgmmaFence();
+          Mma::mma(acc, a[h], desc + 4 * h, h || kt > k0);
+          Mma::mma(acc, a[h] + 4, desc + 4 * h + 2, 1);
+          wgmmaCommit();
+          wgmmaWait<1>();
+          if (h == 0 && kt > k0)
+            release(previous);
+        }
+        previous = bar + 8 * STAGES;
+        bar += 8;
+        at += kStage;
+        if (bar == empty) {
+          bar = full;
+          at = base;
+          parity ^= 1;
+        }
       }
-      previous = bar + 8 * STAGES;
-      bar += 8;
-      at += kStage;
-      if (bar == empty) {
-        bar = full;
-        at = base;
-        parity ^= 1;
-      }
-    }
-    wgmmaWait<0>();
-    release(previous);
+      wgmmaWait<0>();
+      release(previous);
 
-    if (p.ks == 1 && k0 > 0) { // a later part of somebody else's tile
-      float4 *slot = reinterpret_cast<float4 *>(p.partials + (((size_t)work.cta * p.xm + xr) * NWG + wg) * 64 * MT);
+      if (split == 1 && k0 > 0) { // a later part of somebody else's tile
+        float4 *slot = reinterpret_cast<float4 *>(p.partials + (((size_t)work.cta * p.xm + xr) * NWG + wg) * 64 * MT);
 #pragma unroll
-      for (int i = 0; i < kRegs / 4; ++i)
-        __stcg(slot + i * 128 + tid, make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]));
-      __threadfence();
-      wgSync();
-      if (tid == 0)
-        asm volatile("st.release.gpu.global.u32 [%0], 1;" ::"l"(p.flags + (work.cta * p.xm + xr) * NWG + wg) : "memory");
-      continue;
-    }
-    if (p.ks == 1 && k1 < kTiles) {
-      int end = (tile + 1) * kTiles;
-      for (int c = work.cta + 1; work.begin(c) < end; ++c) {
-        if (work.begin(c) == work.begin(c + 1))
-          continue;
-        int *flag = p.flags + (c * p.xm + xr) * NWG + wg;
+        for (int i = 0; i < kRegs / 4; ++i)
+          __stcg(slot + i * 128 + tid, make_float4(acc[4 * i], acc[4 * i + 1], acc[4 * i + 2], acc[4 * i + 3]));
+        wgSync();
+        if (tid == 0)
+          asm volatile("st.release.gpu.global.u32 [%0], 1;" ::"l"(p.flags + (work.cta * p.xm + xr) * NWG + wg)
+                       : "memory");
+        continue;
+      }
+      if (split == 1 && k1 < kTiles) {
+        int end = (tile + 1) * kTiles;
+        for (int c = work.cta + 1; work.begin(c) < end; ++c) {
+          if (work.begin(c) == work.begin(c + 1))
+            continue;
+          int *flag = p.flags + (c * p.xm + xr) * NWG + wg;
+          if (tid == 0) {
+            int ready = 0;
+            while (!ready)
+              asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(ready) : "l"(flag) : "memory");
+            *flag = 0;
+          }
+          wgSync();
+          const float4 *slot =
+              reinterpret_cast<const float4 *>(p.partials + (((size_t)c * p.xm + xr) * NWG + wg) * 64 * MT);
+#pragma unroll
+          for (int i = 0; i < kRegs / 4; ++i) {
+            float4 v = __ldcg(slot + i * 128 + tid);
+            acc[4 * i] += v.x;
+            acc[4 * i + 1] += v.y;
+            acc[4 * i + 2] += v.z;
+            acc[4 * i + 3] += v.w;
+          }
+        }
+      }
+      int jBegin = 0, jCount = MT / 8;
+      if (p.ks > 1) {
+        // Reduce-scatter through distributed shared memory: the ring is idle now,
+        // every CTA leaves its sums there and adds up its share of M's columns.
+        asm volatile("bar.sync 8, %0;" ::"n"(NWG * 128) : "memory");
+#pragma unroll
+        for (int j = 0; j < MT / 8; ++j)
+          asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(base + ((wg * (MT / 8) + j) * 128 + tid) * 16),
+                       "f"(acc[4 * j]), "f"(acc[4 * j + 1]), "f"(acc[4 * j + 2]), "f"(acc[4 * j + 3])
+                       : "memory");
+        clusterSync();
+        jBegin = MT / 8 * kr / p.ks;
+        jCount = MT / 8 * (kr + 1) / p.ks - jBegin;
+#pragma unroll
+        for (int j = 0; j < MT / 8; ++j) {
+          if (j >= jCount)
+            break;
+          uint32_t at = base + ((wg * (MT / 8) + jBegin + j) * 128 + tid) * 16;
+          float4 v = ldsRemote(mapToRank(at, xr));
+          for (int c = 1; c < p.ks; ++c) {
+            float4 u = ldsRemote(mapToRank(at, c * p.xm + xr));
+            v.x += u.x;
+            v.y += u.y;
+            v.z += u.z;
+            v.w += u.w;
+          }
+          acc[4 * j] = v.x;
+          acc[4 * j + 1] = v.y;
+          acc[4 * j + 2] = v.z;
+          acc[4 * j + 3] = v.w;
+        }
+      }
+      if (p.gs > 1) {
+        // The same reduce-scatter through L2, for splits that clusters cannot hold.
+        auto slot = [&](int c) {
+          int block = ((work.cta * p.gs + c) * p.xm + xr) * NWG + wg;
+          return reinterpret_cast<float4 *>(p.partials + (size_t)block * 64 * MT) + tid;
+        };
+        int *arrived = p.flags + ((work.cta * p.xm + xr) * NWG + wg) * 2;
+        float4 *own = slot(part);
+#pragma unroll
+        for (int j = 0; j < MT / 8; ++j)
+          __stcg(own + j * 128, make_float4(acc[4 * j], acc[4 * j + 1], acc[4 * j + 2], acc[4 * j + 3]));
+        wgSync();
         if (tid == 0) {
-          int ready = 0;
-          while (!ready)
-            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(ready) : "l"(flag) : "memory");
-          *flag = 0;
+          int seen = 0;
+          asm volatile("red.release.gpu.global.add.s32 [%0], 1;" ::"l"(arrived) : "memory");
+          while (seen < p.gs)
+            asm volatile("ld.acquire.gpu.global.s32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
+          if (atomicAdd(arrived + 1, 1) == p.gs - 1) // the last to see it resets both
+            arrived[0] = arrived[1] = 0;
         }
         wgSync();
-        const float4 *slot = reinterpret_cast<const float4 *>(p.partials + (((size_t)c * p.xm + xr) * NWG + wg) * 64 * MT);
+        jBegin = MT / 8 * part / p.gs;
+        jCount = MT / 8 * (part + 1) / p.gs - jBegin;
 #pragma unroll
-        for (int i = 0; i < kRegs / 4; ++i) {
-          float4 v = __ldcg(slot + i * 128 + tid);
-          acc[4 * i] += v.x;
-          acc[4 * i + 1] += v.y;
-          acc[4 * i + 2] += v.z;
-          acc[4 * i + 3] += v.w;
+        for (int j = 0; j < MT / 8; ++j) {
+          if (j >= jCount)
+            break;
+          float4 v = make_float4(0, 0, 0, 0);
+#pragma unroll 4
+          for (int c = 0; c < p.gs; ++c) {
+            float4 u = __ldcg(slot(c) + (jBegin + j) * 128);
+            v.x += u.x;
+            v.y += u.y;
+            v.z += u.z;
+            v.w += u.w;
+          }
+          acc[4 * j] = v.x;
+          acc[4 * j + 1] = v.y;
+          acc[4 * j + 2] = v.z;
+          acc[4 * j + 3] = v.w;
         }
       }
-    }
-    int jBegin = 0, jCount = MT / 8;
-    if (p.ks > 1) {
-      // Reduce-scatter through distributed shared memory: the ring is idle now,
-      // every CTA leaves its sums there and adds up its share of M's columns.
-      asm volatile("bar.sync 8, %0;" ::"n"(NWG * 128) : "memory");
-#pragma unroll
-      for (int j = 0; j < MT / 8; ++j)
-        asm volatile("st.shared.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(base + ((wg * (MT / 8) + j) * 128 + tid) * 16),
-                     "f"(acc[4 * j]), "f"(acc[4 * j + 1]), "f"(acc[4 * j + 2]), "f"(acc[4 * j + 3]) : "memory");
-      clusterSync();
-      jBegin = MT / 8 * kr / p.ks;
-      jCount = MT / 8 * (kr + 1) / p.ks - jBegin;
+      const int g = lane / 4, t = lane % 4, n = (nt * NWG + wg) * 64 + w * 16;
+      float r0 = p.alpha, r1 = p.alpha;
+      if (p.rowScale) {
+        r0 *= p.rowScale[n + g];
+        r1 *= p.rowScale[n + g + 8];
+      }
 #pragma unroll
       for (int j = 0; j < MT / 8; ++j) {
         if (j >= jCount)
           break;
-        uint32_t at = base + ((wg * (MT / 8) + jBegin + j) * 128 + tid) * 16;
-        float4 v = ldsRemote(mapToRank(at, xr));
-        for (int c = 1; c < p.ks; ++c) {
-          float4 u = ldsRemote(mapToRank(at, c * p.xm + xr));
-          v.x += u.x;
-          v.y += u.y;
-          v.z += u.z;
-          v.w += u.w;
+        float u = 1, v = 1;
+        if (p.tokenScale) {
+          int col = mt * MT + 8 * (jBegin + j) + 2 * t;
+          u = col < p.m ? p.tokenScale[col] : 0;
+          v = col + 1 < p.m ? p.tokenScale[col + 1] : 0;
         }
-        acc[4 * j] = v.x;
-        acc[4 * j + 1] = v.y;
-        acc[4 * j + 2] = v.z;
-        acc[4 * j + 3] = v.w;
+        __nv_bfloat162 lo = __floats2bfloat162_rn(acc[4 * j] * (r0 * u), acc[4 * j + 1] * (r0 * v));
+        __nv_bfloat162 hi = __floats2bfloat162_rn(acc[4 * j + 2] * (r1 * u), acc[4 * j + 3] * (r1 * v));
+        uint32_t tl = transpose8x8(reinterpret_cast<uint32_t &>(lo));
+        uint32_t th = transpose8x8(reinterpret_cast<uint32_t &>(hi));
+        int row = mt * MT + 8 * (jBegin + j) + g;
+        if (row < p.m) {
+          uint32_t *dst = reinterpret_cast<uint32_t *>(p.out + (size_t)row * p.n + n) + t;
+          dst[0] = tl;
+          dst[4] = th;
+        }
       }
     }
-    const int g = lane / 4, t = lane % 4, n = (nt * NWG + wg) * 64 + w * 16;
-    float r0 = p.alpha, r1 = p.alpha;
-    if (p.rowScale) {
-      r0 *= p.rowScale[n + g];
-      r1 *= p.rowScale[n + g + 8];
-    }
-#pragma unroll
-    for (int j = 0; j < MT / 8; ++j) {
-      if (j >= jCount)
-        break;
-      float u = 1, v = 1;
-      if (p.tokenScale) {
-        int col = mt * MT + 8 * (jBegin + j) + 2 * t;
-        u = col < p.m ? p.tokenScale[col] : 0;
-        v = col + 1 < p.m ? p.tokenScale[col + 1] : 0;
-      }
-      __nv_bfloat162 lo = __floats2bfloat162_rn(acc[4 * j] * (r0 * u), acc[4 * j + 1] * (r0 * v));
-      __nv_bfloat162 hi = __floats2bfloat162_rn(acc[4 * j + 2] * (r1 * u), acc[4 * j + 3] * (r1 * v));
-      uint32_t tl = transpose8x8(reinterpret_cast<uint32_t &>(lo));
-      uint32_t th = transpose8x8(reinterpret_cast<uint32_t &>(hi));
-      int row = mt * MT + 8 * (jBegin + j) + g;
-      if (row < p.m) {
-        uint32_t *dst = reinterpret_cast<uint32_t *>(p.out + (size_t)row * p.n + n) + t;
-        dst[0] = tl;
-        dst[4] = th;
-      }
-    }
-  }
-  if (clusterSize > 1)
-    clusterSync(); // peers may still read or signal this CTA
+    if (clusterSize > 1)
+      clusterSync(); // peers may still read or signal this CTA
   }
 }

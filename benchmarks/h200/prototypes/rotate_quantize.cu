@@ -82,7 +82,8 @@ __global__ void __launch_bounds__(256) rotateQuantize(const uint4 *x, uint4 *cod
     for (int i = 0; i < kBlock; ++i) {
       const int n = b * kBlock + i;
       const float a = fabsf(u[n]);
-      float m = fminf(fminf(fmaf(a, r2, kMagic), fmaf(a, r, kMagic + 2)), fminf(fmaf(a, rHalf, kMagic + 4), kMagic + 7));
+      float m =
+          fminf(fminf(fmaf(a, r2, kMagic), fmaf(a, r, kMagic + 2)), fminf(fmaf(a, rHalf, kMagic + 4), kMagic + 7));
       // The code sits in the low bits of m; 0x4B400000 falls out by shifting.
       uint32_t code = (__float_as_uint(m) & 7) | ((__float_as_uint(u[n]) >> 28) & 8);
       words[n / 8] = n % 8 ? words[n / 8] | code << 4 * (n % 8) : code;
@@ -104,6 +105,5 @@ extern "C" int rotateQuantizeLaunch(int h, int mx, const void *x, void *codes, v
 #define CASE(H, MX)                                                                                                    \
   if (h == H && mx == MX)                                                                                              \
     rotateQuantize<H, MX><<<grid, 256, 0, stream>>>((const uint4 *)x, (uint4 *)codes, (uint8_t *)scales, segments);
-  CASE(16, 0) CASE(32, 0) CASE(128, 0) CASE(16, 1) CASE(32, 1) CASE(128, 1)
-  return cudaGetLastError();
+  CASE(16, 0) CASE(32, 0) CASE(128, 0) CASE(16, 1) CASE(32, 1) CASE(128, 1) return cudaGetLastError();
 }

@@ -19,6 +19,9 @@
 namespace mlir::arith {
 class ArithDialect;
 } // namespace mlir::arith
+namespace mlir::func {
+class FuncDialect;
+} // namespace mlir::func
 namespace mlir::gpu {
 class GPUDialect;
 } // namespace mlir::gpu

@@ -195,4 +195,37 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
   ];
 }
 
+//===----------------------------------------------------------------------===//
+// LinalgToBLAS
+//===----------------------------------------------------------------------===//
+
+def ConvertLinalgToBLAS : Pass<"convert-linalg-to-blas", "::mlir::ModuleOp"> {
+  let summary = "Call sgemm for float32 contractions on memrefs";
+  let description = [{
+    Replaces every linalg operation on memrefs that computes
+    `c[.., m, n] += sum_k a[.., m, k] * b[.., n, k]` (with dimensions in any
+    order, products widened to float32) by calls of
+
+        func.func private @fp4_host_sgemm(a, b, c : memref<?x?xf32, strided<[?, ?], offset: ?>>)
+
+    which adds the product of `a` [M, K] and `b` [K, N] to `c` [M, N].
+    Runtime/Host provides it with OpenBLAS. Dimensions beyond m, n and k become
+    loops; operands narrower than float32 are widened into temporary memory
+    first.
+
+    (* example filepath=test/Conversion/LinalgToBLAS/linalg-to-blas.mlir *)
+
+    Requires: bufferized linalg. Guarantees: the same sums in another order of
+    addition. Does not touch products without both an m and an n (dot products
+    and matrix-vector products), or anything that is not float.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numConverted", "num-converted", "Number of contractions converted">
+  ];
+}
+
 #endif // FP4_CONVERSION_PASSES_TD

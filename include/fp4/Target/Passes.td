@@ -15,9 +15,9 @@ def CheckGPULegality
   let summary = "Refuse instructions that the target does not have";
   let description = [{
     Checks every NVVM operation of a `gpu.module` against a table of what each
-    target has from which PTX version on, and the block-scaled products against
-    the combinations of kind, scale format and scale vector that exist. LLVM
-    aborts the process on most of what is refused here.
+    target has from which PTX version on, and the selectors of scale registers of
+    block-scaled products. LLVM aborts the process on most of what is refused
+    here.
 
     (* example filepath=test/Target/check-gpu-legality.mlir *)
 

@@ -41,6 +41,10 @@ std::string MatmulProblem::getName() const {
   return text;
 }
 
+static std::string printSize(int64_t size) {
+  return ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+}
+
 static bool isServed(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
   unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
@@ -83,7 +87,8 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
     return fail("expected K to be a multiple of 128, got " +
                 Twine(problem.depth));
   if (ShapedType::isDynamic(problem.columns) || problem.columns % 8 != 0)
-    return fail("expected N to be a static multiple of 8");
+    return fail("expected N to be a static multiple of 8, got " +
+                printSize(problem.columns));
   if (problem.activation == Activation::GELU)
     return fail("expected an activation among none, relu, silu, got gelu");
   return problem;

@@ -7,6 +7,7 @@
 
 #include "Async.h"
 #include "Machine.h"
+#include <algorithm>
 
 namespace fp4::ptx {
 
@@ -22,8 +23,36 @@ template <typename Body> static void asIssuer(AsyncOp &op, Body body) {
   warp.active = active;
 }
 
+void AsyncQueue::mark(const std::vector<SharedRange> &ranges, uint32_t lanes,
+                      bool isWrite, int change) {
+  for (const SharedRange &range : ranges) {
+    if (!(range.lanes & lanes))
+      continue;
+    SharedMemory &shared = range.cta->shared;
+    std::vector<uint16_t> &counts =
+        isWrite ? shared.pendingWrites : shared.pendingReads;
+    for (uint32_t word = range.offset / 4;
+         word <= (range.offset + range.size - 1) / 4; ++word)
+      counts[word] = uint16_t(counts[word] + change);
+  }
+}
+
+/// Traps on a race between `op` and a pending operation.
+static void checkRanges(const AsyncOp &op, bool isWrite) {
+  for (const SharedRange &range : isWrite ? op.writes : op.reads)
+    if (const char *what =
+            range.cta->shared.conflict(range.offset, range.size, isWrite))
+      op.warp->trap("asynchronous " +
+                    std::string(isWrite ? "write to" : "read of") +
+                    " shared memory at " + hex(range.offset) + ": " + what);
+}
+
 void AsyncQueue::issue(AsyncOp op) {
   op.instr = op.warp->current;
+  checkRanges(op, false);
+  checkRanges(op, true);
+  mark(op.reads, ~0u, false, 1);
+  mark(op.writes, ~0u, true, 1);
   ++op.warp->stats().asyncOperations;
   ops.push_back(std::move(op));
   if (mode == AsyncMode::Early)
@@ -33,6 +62,9 @@ void AsyncQueue::issue(AsyncOp op) {
 void AsyncQueue::finishOp(Iterator it) {
   AsyncOp op = std::move(*it);
   ops.erase(it);
+  if (!op.fetched)
+    mark(op.reads, op.lanes, false, -1);
+  mark(op.writes, op.lanes, true, -1);
   asIssuer(op, [&] {
     if (op.fetch && !op.fetched)
       op.fetch();
@@ -67,6 +99,7 @@ void AsyncQueue::waitCopies(Warp &warp, uint32_t lanes, uint32_t bound) {
     if (entry->kind != AsyncOp::Kind::Copy || entry->warp != &warp ||
         !(entry->lanes & lanes) || int32_t(entry->group - bound) >= 0)
       continue;
+    mark(entry->writes, entry->lanes & lanes, true, -1);
     asIssuer(*entry, [&] { entry->finish(entry->lanes & lanes); });
     entry->lanes &= ~lanes;
     if (!entry->lanes)
@@ -85,6 +118,7 @@ void AsyncQueue::waitBulk(Warp &warp, unsigned lane, uint32_t bound,
     if (!readOnly) {
       finishOp(entry);
     } else if (!entry->fetched) {
+      mark(entry->reads, entry->lanes, false, -1);
       asIssuer(*entry, [&] { entry->fetch(); });
       entry->fetched = true;
     }
@@ -106,11 +140,13 @@ bool AsyncQueue::relieve(const std::vector<MbarrierRef> &polled) {
     // finish others of its pipe, so look again each time.
     for (bool again = true; again;) {
       again = false;
-      for (auto it = ops.begin(); it != ops.end() && !again; ++it)
-        if (it->barrier == barrier && barrier.cta) {
-          finishInOrder(it);
-          any = again = true;
-        }
+      auto it = std::find_if(ops.begin(), ops.end(), [&](const AsyncOp &op) {
+        return barrier.cta && op.barrier == barrier;
+      });
+      if (it == ops.end())
+        break;
+      finishInOrder(it);
+      any = again = true;
     }
     if (any)
       return true;

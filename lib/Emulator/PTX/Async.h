@@ -37,6 +37,14 @@ struct MbarrierRef {
   }
 };
 
+/// Shared memory that an operation reads or writes until it has taken effect.
+struct SharedRange {
+  CTA *cta;
+  uint32_t offset, size;
+  /// Lanes of a Copy that it belongs to.
+  uint32_t lanes = ~0u;
+};
+
 struct AsyncOp {
   enum class Kind : uint8_t {
     /// cp.async; waits by group, per lane.
@@ -61,6 +69,7 @@ struct AsyncOp {
   uint32_t group = 0;
   /// Set where completion is an mbarrier operation.
   MbarrierRef barrier;
+  std::vector<SharedRange> reads, writes;
   /// For BulkGroup: reads the source; `finish` then writes.
   std::function<void()> fetch;
   bool fetched = false;
@@ -72,7 +81,8 @@ class AsyncQueue {
 public:
   AsyncQueue(AsyncMode mode, uint64_t seed) : mode(mode), random(seed) {}
 
-  /// Adds `op`; in the early mode it takes effect at once.
+  /// Adds `op`; in the early mode it takes effect at once. Traps when the op
+  /// and a pending one use the same shared memory, and one of them writes.
   void issue(AsyncOp op);
 
   /// cp.async.wait_group and wait_all: finishes the Copy operations of `lanes`
@@ -96,6 +106,9 @@ public:
 private:
   using Iterator = std::list<AsyncOp>::iterator;
   void finishOp(Iterator op);
+  /// Counts the ranges of `lanes` as in use, or no longer.
+  static void mark(const std::vector<SharedRange> &ranges, uint32_t lanes,
+                   bool isWrite, int change);
   /// Finishes `op` after what must precede it in its pipe.
   void finishInOrder(Iterator op);
 

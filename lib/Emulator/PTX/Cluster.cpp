@@ -128,7 +128,8 @@ void Cluster::updateClusterBarrier() {
 Cluster::Cluster(LaunchState &launch, uint64_t linearIndex, Statistics &stats)
     : launch(launch), linearIndex(linearIndex), stats(stats),
       async(launch.options.async, launch.options.seed + linearIndex),
-      opcodeCounts(numOpcodes) {
+      opcodeCounts(numOpcodes),
+      schedule(uint32_t(launch.options.seed + linearIndex + 1)) {
   const Dim3 &shape = launch.config.cluster;
   id.x = uint32_t(linearIndex % launch.clusters.x);
   id.y = uint32_t(linearIndex / launch.clusters.x % launch.clusters.y);
@@ -183,19 +184,28 @@ Cluster::Result Cluster::run(uint64_t budget) {
   uint64_t start = stats.warpInstructions;
   uint64_t counted = start;
   unsigned pollingRounds = 0;
+  // Who runs first changes from round to round, so that a program cannot rely
+  // on warp 0 being ahead. The seed makes it repeatable.
+  std::vector<Warp *> order;
+  for (const auto &cta : ctas)
+    for (const auto &warp : cta->warps)
+      order.push_back(warp.get());
   for (;;) {
     bool progress = false, alive = false;
     size_t mostFragments = 1;
     std::vector<MbarrierRef> polled;
-    for (const auto &cta : ctas)
-      for (const auto &warp : cta->warps) {
-        if (!warp->live)
-          continue;
-        alive = true;
-        progress |= warp->run(kQuantum) != Warp::Result::Blocked;
-        mostFragments = std::max(mostFragments, warp->fragments.size());
-        polled.insert(polled.end(), warp->polled.begin(), warp->polled.end());
-      }
+    bool backward = schedule() & 1;
+    size_t first = schedule() % order.size();
+    for (size_t i = 0; i < order.size(); ++i) {
+      size_t at = backward ? order.size() - 1 - i : i;
+      Warp *warp = order[(first + at) % order.size()];
+      if (!warp->live)
+        continue;
+      alive = true;
+      progress |= warp->run(kQuantum) != Warp::Result::Blocked;
+      mostFragments = std::max(mostFragments, warp->fragments.size());
+      polled.insert(polled.end(), warp->polled.begin(), warp->polled.end());
+    }
     if (!alive) {
       async.finishAll();
       for (const auto &cta : ctas)

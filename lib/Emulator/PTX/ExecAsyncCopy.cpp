@@ -89,6 +89,10 @@ static void copyAsync(Warp &warp, const Instr &instr) {
         op.lanes = lanes;
         op.group = group;
         op.finish = finish;
+        forEachLane(lanes, [&](unsigned lane) {
+          const Location &to = copies->to[lane];
+          op.writes.push_back({to.cta, to.offset, size, 1u << lane});
+        });
         warp.cta.cluster.async.issue(std::move(op));
       });
 }

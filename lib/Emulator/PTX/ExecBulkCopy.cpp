@@ -76,6 +76,11 @@ static void copyToShared(Warp &warp, const Instr &instr) {
       bool isReduction = instr.variant == 1;
       AtomicOp atomicOp = reduction(instr);
       Type type = instr.type;
+      if (from.cta)
+        op.reads.push_back({from.cta, from.offset, size});
+      // Reductions into one place may overlap.
+      if (!isReduction)
+        op.writes.push_back({target.cta, target.offset, size});
       op.finish = [=, issuer = &warp](uint32_t) {
         std::vector<uint8_t> bytes(size);
         if (from.cta)
@@ -121,6 +126,7 @@ static void copyToGlobal(Warp &warp, const Instr &instr) {
     op.warp = &warp;
     op.lanes = 1u << lane;
     op.group = warp.bulkGroup[lane];
+    op.reads.push_back({from.cta, from.offset, size});
     op.fetch = [=, issuer = &warp] {
       asyncRead(*issuer, *from.cta, from.offset, bytes->data(), size);
     };

@@ -402,11 +402,12 @@ static void copyToTensorMemory(Warp &warp, const Instr &instr) {
     uint32_t address = uint32_t(warp.address(instr.ops[0], lane));
     MatrixDescriptor descriptor =
         MatrixDescriptor::ofTcgen05(warp, descriptors[lane]);
+    AsyncOp op;
     for (CTA *cta : group) {
       checkColumns(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
-      checkTile(warp, *cta, descriptor, false, shape.rows, shape.rowBytes, 8);
+      checkTile(warp, *cta, descriptor, false, shape.rows, shape.rowBytes, 8,
+                op.reads);
     }
-    AsyncOp op;
     op.kind = AsyncOp::Kind::Tensor;
     op.warp = &warp;
     op.lanes = 1u << lane;

@@ -441,7 +441,10 @@ namespace {
 enum Has : uint32_t { HasDisabled = 1, HasScaleInput = 2 };
 } // namespace
 
-static void checkOperands(Warp &warp, const Mma &mma) {
+/// Checks what can be checked at issue and lists the shared memory that is
+/// read.
+static std::vector<SharedRange> checkOperands(Warp &warp, const Mma &mma) {
+  std::vector<SharedRange> reads;
   unsigned column = mma.dAddress & 0xFFFF;
   unsigned columns =
       mma.rowsPerCTA() == 64 && mma.ctaGroup == 2 ? mma.n / 2 : mma.n;
@@ -451,10 +454,11 @@ static void checkOperands(Warp &warp, const Mma &mma) {
       checkColumns(warp, *cta, mma.aAddress & 0xFFFF, mma.k * mma.bits / 32);
     else
       checkTile(warp, *cta, mma.aDescriptor, mma.transA, mma.rowsPerCTA(),
-                mma.k, mma.bits);
+                mma.k, mma.bits, reads);
     checkTile(warp, *cta, mma.bDescriptor, mma.transB, mma.n / mma.ctaGroup,
-              mma.k, mma.bits);
+              mma.k, mma.bits, reads);
   }
+  return reads;
 }
 
 /// Operands: [d], a or [a], b, idesc, {[sfa], [sfb],} {disabled lanes,}
@@ -492,8 +496,8 @@ static void issueMma(Warp &warp, const Instr &instr) {
     mma.enableInput = value(instr.ops[next++]) & 1;
     if (instr.extra[0] & HasScaleInput)
       mma.scaleInput = unsigned(value(instr.ops[next]));
-    checkOperands(warp, mma);
     AsyncOp op;
+    op.reads = checkOperands(warp, mma);
     op.kind = AsyncOp::Kind::Tensor;
     op.warp = &warp;
     op.lanes = 1u << lane;

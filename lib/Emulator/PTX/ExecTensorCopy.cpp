@@ -165,6 +165,19 @@ static void forEachChunk(const Box &box, uint32_t base, unsigned index,
     body(swizzleAddress(box.map.swizzle, base + index * box.pitch + at), at);
 }
 
+/// The shared memory that a box takes, padding between its rows left out.
+static std::vector<SharedRange> rangesOf(const Box &box, CTA *cta,
+                                         uint32_t base) {
+  if (box.pitch == box.sharedRowBytes)
+    return {{cta, base, box.sharedExtent()}};
+  std::vector<SharedRange> ranges;
+  for (unsigned index = 0; index < box.numRows; ++index)
+    forEachChunk(box, base, index, [&](uint32_t offset, unsigned) {
+      ranges.push_back({cta, offset, 16});
+    });
+  return ranges;
+}
+
 //===----------------------------------------------------------------------===//
 // Loads
 //===----------------------------------------------------------------------===//
@@ -257,6 +270,7 @@ static void loadTensor(Warp &warp, const Instr &instr) {
       op.warp = &warp;
       op.lanes = 1u << lane;
       op.barrier = target.barrier;
+      op.writes = rangesOf(box, target.cta, target.offset);
       op.finish = [=, issuer = &warp](uint32_t) {
         loadBox(*issuer, box, {target}, lane);
       };
@@ -369,6 +383,7 @@ static void storeTensor(Warp &warp, const Instr &instr) {
     op.warp = &warp;
     op.lanes = 1u << lane;
     op.group = warp.bulkGroup[lane];
+    op.reads = rangesOf(box, from.cta, from.offset);
     op.fetch = [=, issuer = &warp] { fetchBox(*issuer, box, from, *bytes); };
     op.finish = [=, issuer = &warp](uint32_t) {
       storeBox(*issuer, box, *bytes, reduction, lane);

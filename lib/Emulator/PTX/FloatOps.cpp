@@ -178,7 +178,7 @@ uint64_t floatDiv(Type type, uint64_t a, uint64_t b, const FloatMode &mode) {
   double x = floatValue(type, a, mode.ftz), y = floatValue(type, b, mode.ftz);
   double quotient = x / y;
   double rest = std::fma(-quotient, y, x);
-  if (std::isfinite(quotient) && y != 0)
+  if (std::isfinite(quotient) && std::isfinite(y) && y != 0)
     quotient = makeOdd(quotient, std::signbit(y) ? -rest : rest);
   return floatBits(type, quotient, mode);
 }

@@ -142,6 +142,10 @@ public:
   /// Per-lane groups: cp.async, bulk; and the warp's wgmma groups.
   std::array<uint32_t, kWarpSize> copyGroup{}, bulkGroup{};
   uint32_t wgmmaGroup = 0;
+  /// wgmma operations that have not taken effect, and whether a wgmma.fence
+  /// came.
+  uint32_t wgmmaPending = 0;
+  bool wgmmaFenced = false;
   /// The cluster barrier phase at which each lane arrived.
   std::array<uint64_t, kWarpSize> clusterArrival{};
   uint32_t clusterArrived = 0;
@@ -289,6 +293,7 @@ struct Cluster {
 private:
   [[noreturn]] void deadlock();
   unsigned idleRounds = 0;
+  std::minstd_rand schedule;
 };
 
 inline Statistics &Warp::stats() { return cta.cluster.stats; }

@@ -101,12 +101,18 @@ static void forEachPiece(const MatrixDescriptor &descriptor, bool isMNMajor,
       body(descriptor.elementAddress(row, kk, bytes), bytes, row, kk * bytes);
 }
 
-void checkTile(const Warp &warp, const CTA &cta,
-               const MatrixDescriptor &descriptor, bool isMNMajor,
-               unsigned rows, unsigned k, unsigned bits) {
+void checkTile(const Warp &warp, CTA &cta, const MatrixDescriptor &descriptor,
+               bool isMNMajor, unsigned rows, unsigned k, unsigned bits,
+               std::vector<SharedRange> &reads) {
   forEachPiece(descriptor, isMNMajor, rows, k, bits,
                [&](uint32_t address, unsigned size, unsigned, unsigned) {
                  checkAsyncRead(warp, cta, address, size);
+                 SharedRange *last = reads.empty() ? nullptr : &reads.back();
+                 if (last && last->cta == &cta &&
+                     last->offset + last->size == address)
+                   last->size += size;
+                 else
+                   reads.push_back({&cta, address, size});
                });
 }
 

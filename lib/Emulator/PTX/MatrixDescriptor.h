@@ -50,10 +50,11 @@ struct MatrixTile {
 };
 
 /// Checks, when an operation is issued, that the tile is in bounds and visible
-/// to the asynchronous proxy. `k` counts elements of `bits` bits.
-void checkTile(const Warp &warp, const CTA &cta,
-               const MatrixDescriptor &descriptor, bool isMNMajor,
-               unsigned rows, unsigned k, unsigned bits);
+/// to the asynchronous proxy, and adds it to `reads`. `k` counts elements of
+/// `bits` bits.
+void checkTile(const Warp &warp, CTA &cta, const MatrixDescriptor &descriptor,
+               bool isMNMajor, unsigned rows, unsigned k, unsigned bits,
+               std::vector<SharedRange> &reads);
 /// Appends the tile's rows to `tile`.
 void fetchTile(const Warp &warp, const CTA &cta,
                const MatrixDescriptor &descriptor, bool isMNMajor,

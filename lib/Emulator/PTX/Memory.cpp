@@ -82,6 +82,28 @@ std::string GlobalMemory::describe(uint64_t address, uint64_t size) const {
   return "not in an allocation";
 }
 
+const char *SharedMemory::conflict(uint32_t offset, uint32_t size,
+                                   bool isWrite) const {
+  for (uint32_t word = offset / 4; word <= (offset + size - 1) / 4; ++word) {
+    if (pendingWrites[word])
+      return "an asynchronous operation that nobody has waited for writes it";
+    if (isWrite && pendingReads[word])
+      return "an asynchronous operation that nobody has waited for reads it";
+  }
+  return nullptr;
+}
+
+/// Traps on a race between an ordinary access and a pending operation.
+static void checkConflict(const Warp &warp, const Location &location,
+                          unsigned size, bool isWrite) {
+  if (!location.cta || warp.cta.cluster.async.empty())
+    return;
+  if (const char *what =
+          location.cta->shared.conflict(location.offset, size, isWrite))
+    warp.trap(std::string(isWrite ? "write to" : "read of") +
+              " shared memory at " + hex(location.offset) + ": " + what);
+}
+
 //===----------------------------------------------------------------------===//
 // Accesses by a warp
 //===----------------------------------------------------------------------===//
@@ -254,6 +276,7 @@ void Warp::countConflicts(const std::array<Location, kWarpSize> &where,
 }
 
 bool Warp::load(const Location &from, void *to, unsigned size) {
+  checkConflict(*this, from, size, false);
   cta.cluster.bytesRead[unsigned(from.space)] += size;
   copyRelaxed(to, from.bytes, size);
   if (!from.valid)
@@ -262,6 +285,7 @@ bool Warp::load(const Location &from, void *to, unsigned size) {
 }
 
 void Warp::store(const Location &to, const void *from, unsigned size) {
+  checkConflict(*this, to, size, true);
   cta.cluster.bytesWritten[unsigned(to.space)] += size;
   copyRelaxed(to.bytes, from, size);
   if (!to.valid)

@@ -66,7 +66,8 @@ private:
 /// The shared memory of one CTA; offsets include the system's first KiB.
 struct SharedMemory {
   explicit SharedMemory(uint32_t size)
-      : bytes(size), valid(size), writtenAt((size + 15) / 16) {}
+      : bytes(size), valid(size), writtenAt((size + 15) / 16),
+        pendingReads((size + 3) / 4), pendingWrites((size + 3) / 4) {}
 
   std::vector<uint8_t> bytes;
   /// 1 where a byte was written.
@@ -76,6 +77,12 @@ struct SharedMemory {
   /// Counts `fence.proxy.async`; a granule with `writtenAt == epoch` was
   /// written since the last one. Starts at 1 so that 0 means "never".
   uint32_t epoch = 1;
+  /// Asynchronous operations that have yet to read or write each word.
+  std::vector<uint16_t> pendingReads, pendingWrites;
+
+  /// What is wrong with an access now, or null: someone writes the range, or
+  /// reads it while the access would write it.
+  const char *conflict(uint32_t offset, uint32_t size, bool isWrite) const;
 };
 
 } // namespace fp4::ptx

@@ -13,7 +13,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Host/HostProgram.h"
-#include "ErrorCollector.h"
+#include "HostBLAS.h"
+#include "MemrefCopy.h"
 #include "Signature.h"
 #include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
@@ -164,18 +165,24 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants,
     return Status::error(takeMessage(engine.takeError()));
   (*engine)->registerSymbols([&](llvm::orc::MangleAndInterner intern) {
     llvm::orc::SymbolMap symbols;
+    symbols[intern("memrefCopy")] = {
+        llvm::orc::ExecutorAddr::fromPtr(&memrefCopy),
+        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
     for (const DetachedConstant &constant : constants)
       symbols[intern(constant.name)] = {
           llvm::orc::ExecutorAddr::fromPtr(constant.bytes),
           llvm::JITSymbolFlags::Exported};
+    symbols[intern(kHostSgemmSymbol)] = {
+        llvm::orc::ExecutorAddr::fromPtr(&hostSgemm),
+        llvm::JITSymbolFlags::Exported};
     return symbols;
   });
   return std::move(*engine);
 }
 
-Expected<HostProgram>
-HostProgram::compile(ModuleOp module, const std::string &entry,
-                     const std::vector<std::string> &sharedLibs) {
+Expected<HostProgram> HostProgram::compile(ModuleOp module,
+                                           const std::string &entry,
+                                           const HostOptions &options) {
   auto state = std::make_unique<State>();
   restrictToEntry(module, entry);
   {
@@ -194,10 +201,15 @@ HostProgram::compile(ModuleOp module, const std::string &entry,
       return entries.status();
     state->entries = std::move(*entries);
     detachConstants(module, state->constants, state->alignedCopies);
+    auto callBLAS = [](OpPassManager &pm) {
+      pm.addPass(createConvertLinalgToBLAS());
+    };
+    if (options.useBLAS && failed(runPipeline(module, callBLAS)))
+      return errors.toStatus("cannot call BLAS from the module");
     if (failed(runPipeline(module, buildBuffersToLLVMPipeline)))
       return errors.toStatus("cannot lower the module to LLVM");
   }
-  auto engine = makeEngine(module, state->constants, sharedLibs);
+  auto engine = makeEngine(module, state->constants, options.sharedLibs);
   if (!engine.ok())
     return engine.status();
   state->engine = std::move(*engine);

@@ -10,7 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Host/ModuleFile.h"
-#include "ErrorCollector.h"
+#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/Bytecode/BytecodeReader.h"

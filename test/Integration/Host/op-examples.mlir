@@ -1,6 +1,10 @@
 // RUN: fp4-run %s --entry=main --shared-libs=%fp4_check
 // RUN: not fp4-run %s --entry=finds_a_difference --shared-libs=%fp4_check 2>&1 | FileCheck %s
 //
+// The same with Debian's own tools: nothing of ours is needed at run time.
+// RUN: mlir-opt --load-dialect-plugin=%fp4_plugin %s --pass-pipeline='builtin.module(fp4-lower-to-llvm)' -o %t.mlir
+// RUN: mlir-runner %t.mlir -e main -entry-point-result=void --shared-libs=%fp4_check
+//
 // The examples of the operations' documentation (FP4*Ops.td), with their values,
 // as functions that take nothing, so that their inputs are not folded away by
 // chance: the host program does not fold.

@@ -33,8 +33,8 @@ def blocks(fmt, specials=False, rows=96):
             power = 2.0 ** rng.integers(-6, 6, COLS)
             x[row] = sign * np.nextafter(
                 power.astype(np.float32), rng.choice([0, 4, 1e9], COLS).astype(np.float32))
-        elif kind == 6:  # wide spread
-            x[row] = rng.standard_normal(COLS) * 2.0 ** rng.integers(-30, 4, COLS)
+        elif kind == 6:  # wide spread, beyond what a random word can round up
+            x[row] = rng.standard_normal(COLS) * 2.0 ** rng.integers(-44, 4, COLS)
         else:  # amax where rules differ: significands near 1.5, 1.75, 1.875
             x[row] = rng.standard_normal(COLS) * 0.1
             x[row, ::8] = sign[::8] * rng.choice([1.5, 1.75, 1.74999, 1.875, 1.9, 1.99999], 8)
@@ -50,6 +50,8 @@ def random_words(rows=96):
     words = rng.integers(0, 2**32, (rows, COLS), dtype=np.uint64).astype(np.uint32)
     words[::5, ::3] = 0
     words[::7, ::4] = 2**32 - 1
+    # In rows of wide spread the largest word decides about the tiniest values.
+    words[6::8, ::2] = 2**32 - 1
     return words
 
 

@@ -289,4 +289,58 @@ TEST(SM120Matmul, EarlyAndRandomCompletion) {
   }
 }
 
+//===----------------------------------------------------------------------===//
+// sm_100a
+//===----------------------------------------------------------------------===//
+
+TEST(SM100Matmul, OneTile) {
+  check("sm_100a", {"nvfp4", 128, 128, 256});
+  check("sm_100a", {"mxfp4", 128, 128, 256});
+}
+
+TEST(SM100Matmul, HalfDepthTiles) {
+  check("sm_100a", {"nvfp4", 128, 128, 128});
+  check("sm_100a", {"mxfp4", 128, 128, 384});
+}
+
+TEST(SM100Matmul, BlocksLoopOverTiles) {
+  Case c{"nvfp4", 256, 384, 1408};
+  c.blocks = 2;
+  check("sm_100a", c);
+}
+
+TEST(SM100Matmul, RaggedEdges) {
+  Case c{"nvfp4", 200, 136, 256};
+  check("sm_100a", c);
+  c.hasDynamicRows = true;
+  c.rows = 37;
+  c.format = "mxfp4";
+  check("sm_100a", c);
+}
+
+TEST(SM100Matmul, Epilogues) {
+  Case c{"nvfp4", 128, 128, 256, "bf16"};
+  c.hasBias = true;
+  c.activation = "relu";
+  check("sm_100a", c);
+}
+
+TEST(SM100Matmul, WideTiles) {
+  Case c{"nvfp4", 128, 512, 512};
+  c.schedule = "tile = 128x256x256, stages = 4, warps = 4x1";
+  check("sm_100a", c);
+  c.format = "mxfp4";
+  check("sm_100a", c);
+}
+
+TEST(SM100Matmul, EarlyAndRandomCompletion) {
+  Case c{"nvfp4", 128, 256, 768};
+  c.blocks = 1;
+  for (ptx::AsyncMode mode : {ptx::AsyncMode::Early, ptx::AsyncMode::Random}) {
+    ptx::LaunchOptions options;
+    options.async = mode;
+    check("sm_100a", c, options);
+  }
+}
+
 } // namespace

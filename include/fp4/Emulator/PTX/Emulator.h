@@ -118,6 +118,7 @@ struct LaunchConfig {
 struct LaunchOptions {
   AsyncMode async = AsyncMode::Late;
   Accumulation accumulation = Accumulation::Exact;
+  /// Also chooses the order in which warps take turns, in every mode.
   uint64_t seed = 0;
   /// Warp-instructions after which a launch stops with a trap.
   uint64_t stepBudget = uint64_t(1) << 40;

@@ -46,15 +46,22 @@ struct HostSignature {
   std::vector<HostValueType> results;
 };
 
+struct HostOptions {
+  /// Whether float32 matrix products call OpenBLAS: much faster, and the sums
+  /// are the same but for the order of addition.
+  bool useBLAS = false;
+  /// Libraries that define functions which the module only declares.
+  std::vector<std::string> sharedLibs;
+};
+
 class HostProgram {
 public:
   /// Compiles `module`, which is lowered in place; if it has a function called
   /// `entry`, only that one and what it calls. The context must outlive the
   /// program: large constants are used where they are, not copied.
-  /// `sharedLibs` define functions that the module only declares.
-  static Expected<HostProgram>
-  compile(mlir::ModuleOp module, const std::string &entry = {},
-          const std::vector<std::string> &sharedLibs = {});
+  static Expected<HostProgram> compile(mlir::ModuleOp module,
+                                       const std::string &entry = {},
+                                       const HostOptions &options = {});
   HostProgram(HostProgram &&) noexcept;
   ~HostProgram();
 

@@ -20,6 +20,7 @@
 #include "fp4/Numerics/Packing.h"
 #include "mlir/IR/Matchers.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace fp4;
@@ -107,6 +108,16 @@ readConstantInput(MicroscaledTensorType type, Attribute input) {
   return readFloats(elements);
 }
 
+/// The largest magnitude of the whole input, as the tensor scale sees it: under
+/// `saturate_inf` an infinity counts as the largest float there too.
+static float getTensorAmax(ArrayRef<float> values,
+                           numerics::NaNPolicy nanPolicy) {
+  float amax = numerics::absMax(values.data(), values.size());
+  bool saturates =
+      std::isinf(amax) && nanPolicy == numerics::NaNPolicy::SaturateInf;
+  return saturates ? std::numeric_limits<float>::max() : amax;
+}
+
 /// Quantizes `values`. Null for a given tensor scale that is not constant or
 /// not one that numbers can be divided by.
 template <typename Op>
@@ -127,7 +138,7 @@ static PackedAttr quantizeConstant(Op op, ArrayRef<float> values,
       return {};
   } else {
     parts.tensorScale = numerics::tensorScaleFor(
-        format, numerics::absMax(values.data(), values.size()), options.rule);
+        format, getTensorAmax(values, options.nanPolicy), options.rule);
   }
   parts.codes.resize(values.size());
   parts.scales.resize(type.getScalesType().getNumElements());

@@ -90,7 +90,7 @@ bool WeightSource::readRows(int64_t first, int64_t count, float *out) const {
 }
 
 int64_t WeightSource::chunkRows() const {
-  int64_t wanted = (int64_t(1) << 22) / std::max<int64_t>(cols(), 1);
+  int64_t wanted = (int64_t(1) << 20) / std::max<int64_t>(cols(), 1);
   return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(rows(), 1));
 }
 

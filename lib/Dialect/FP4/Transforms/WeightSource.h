@@ -49,7 +49,7 @@ public:
   /// Writes rows [first, first + count) with casts and rotations applied. False
   /// if the constant's resource has no readable bytes.
   bool readRows(int64_t first, int64_t count, float *out) const;
-  /// Rows that take about 16 MB as float32: the unit of streaming.
+  /// Rows that take about 4 MB as float32: the unit of streaming.
   int64_t chunkRows() const;
   /// "cannot read its resource" or "weight is nan at row 3, column 4, ..."
   /// before rotations, or success.

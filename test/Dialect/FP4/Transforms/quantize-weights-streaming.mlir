@@ -1,4 +1,4 @@
-// A weight of more than 16 MB as float32 goes through rtn in several pieces. With
+// A weight of more than 4 MB as float32 goes through rtn in several pieces. With
 // a Hessian it goes in one; the bits are the same. The 17 values repeat, so that
 // no two pieces begin alike.
 

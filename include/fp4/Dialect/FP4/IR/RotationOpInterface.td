@@ -1,4 +1,4 @@
-//===- RotationOpInterface.td - How rotations pass an op ---*- tablegen -*-===//
+//===- RotationOpInterface.td - How a rotation passes an op *- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

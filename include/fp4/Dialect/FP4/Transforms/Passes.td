@@ -113,9 +113,9 @@ def FuseRotations : Pass<"fp4-fuse-rotations"> {
   }];
   let options = [
     Option<"foldConstants", "fold-constants", "bool", /*default=*/"true",
-           "Evaluate rotations of constants. Without it "
-           "--fp4-quantize-weights reads through them, and no weight is held "
-           "in float32">
+           "Evaluate rotations of constants, which makes them float32. Without "
+           "it --fp4-quantize-weights reads through them: the same bits from "
+           "half the memory">
   ];
   let statistics = [
     Statistic<"numRemoved", "num-removed", "Rotations at run time removed">,

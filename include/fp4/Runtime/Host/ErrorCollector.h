@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Private to Runtime/Host.
+// For code that calls MLIR and reports with Status.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FP4_LIB_RUNTIME_HOST_ERRORCOLLECTOR_H
-#define FP4_LIB_RUNTIME_HOST_ERRORCOLLECTOR_H
+#ifndef FP4_RUNTIME_HOST_ERRORCOLLECTOR_H
+#define FP4_RUNTIME_HOST_ERRORCOLLECTOR_H
 
 #include "fp4/Status/Status.h"
 #include "mlir/IR/Diagnostics.h"
@@ -51,4 +51,4 @@ private:
 
 } // namespace fp4
 
-#endif // FP4_LIB_RUNTIME_HOST_ERRORCOLLECTOR_H
+#endif // FP4_RUNTIME_HOST_ERRORCOLLECTOR_H

@@ -1,0 +1,105 @@
+//===- BlockQuantizer.h - Calibrated quantization of a model ----*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Quantizes a model block by block: the inputs of a block are what the already
+// quantized blocks before it, weights and activations, make of the calibration
+// tokens. Only the hidden states of all tokens are kept; everything else goes
+// from a batch into sums (second moments) at once. The result depends on model,
+// recipe and tokens alone, not on the number of threads.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_MODEL_HOST_BLOCKQUANTIZER_H
+#define FP4_MODEL_HOST_BLOCKQUANTIZER_H
+
+#include "fp4/Model/Host/ModelProgram.h"
+#include "fp4/Model/Recipe.h"
+#include "fp4/Quantization/BlockTransform.h"
+
+namespace fp4::model {
+
+/// The linear layers of a block that read one input.
+struct Stage {
+  size_t first, count;
+};
+inline constexpr Stage kStages[] = {{0, 3}, {3, 1}, {4, 2}, {6, 1}};
+inline constexpr size_t kNumStages = 4;
+
+/// What happens to the input of a stage at run time.
+struct StageInput {
+  /// block 0: none.
+  quantization::BlockTransform transform;
+  /// The tensor scale; 1 in formats without.
+  float scale = 1;
+};
+
+struct QuantizedBlock {
+  /// By Linear.
+  std::vector<quantization::QuantizedWeight> weights;
+  std::vector<StageInput> inputs;
+};
+
+/// Makes the linear layers of a block execute `recipe`: transform, quantize,
+/// multiply with decoded weights. Values for the new parameters, which are
+/// called "<first layer of the stage>.transform" and ".input_scale", and for
+/// the weights come from `toParameters`.
+ModuleRewrite quantizedBlockRewrite(const Recipe &recipe);
+Parameters toParameters(const ModelConfig &config, const Recipe &recipe,
+                        int64_t layer, const QuantizedBlock &block);
+
+struct CalibrationOptions {
+  size_t sequenceLength = 512;
+  size_t sequences = 128;
+  size_t sequencesPerBatch = 4;
+  unsigned threads = 1;
+  /// Called with what is being done, and the part of it that is.
+  std::function<void(const std::string &, double)> progress;
+};
+
+class BlockQuantizer {
+public:
+  /// Embeds the calibration tokens; fails if there are too few.
+  static Expected<BlockQuantizer> create(mlir::MLIRContext &context,
+                                         const ModelDirectory &model,
+                                         const Recipe &recipe,
+                                         const std::vector<int32_t> &tokens,
+                                         const CalibrationOptions &options);
+
+  /// Quantizes the next block and moves the hidden states behind it.
+  Expected<QuantizedBlock> quantizeNext();
+
+private:
+  struct Statistics;
+
+  BlockQuantizer(const ModelDirectory &model, const Recipe &recipe,
+                 const CalibrationOptions &options, ModelProgram tapped,
+                 ModelProgram quantized)
+      : model(model), recipe(recipe), options(options),
+        tapped(std::move(tapped)), quantized(std::move(quantized)) {}
+
+  Status collectMoments(Statistics &statistics);
+  Status chooseTransforms(Statistics &statistics);
+  Status chooseInputScales(Statistics &statistics);
+  Status collectTargets(Statistics &statistics);
+  Status quantizeStage(Statistics &statistics, size_t stage);
+  Status advance(const QuantizedBlock &block);
+  Progress report(const char *step) const;
+
+  const ModelDirectory &model;
+  Recipe recipe;
+  CalibrationOptions options;
+  ModelProgram tapped;
+  ModelProgram quantized;
+  Batches states;
+  /// Of the float model, if the recipe needs them.
+  Batches floatStates;
+  int64_t layer = 0;
+};
+
+} // namespace fp4::model
+
+#endif // FP4_MODEL_HOST_BLOCKQUANTIZER_H

@@ -1,0 +1,48 @@
+//===- ModelText.h - A model as MLIR text -----------------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Spells a model in linalg, tensor, arith and math, weights as fp4.parameter:
+//
+//   @embed   : tensor<?x?xi32>        -> tensor<?x?xDxf32>     token ids
+//   @block_N : tensor<?x?xDxf32>      -> tensor<?x?xDxf32>     one per layer
+//   @head    : tensor<?x?xDxf32>      -> tensor<?x?xVxf32>     logits
+//   @main    : tensor<?x?xi32>        -> tensor<?x?xVxf32>     all of them
+//
+// with dimensions (sequence, position, channel); every sequence starts at
+// position 0 and attends to itself only. Linear layers are linalg.matmul over a
+// transposed weight, the form that --convert-linalg-to-fp4 imports. It is text
+// because people read it: values have the names of the papers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_MODEL_MODELTEXT_H
+#define FP4_MODEL_MODELTEXT_H
+
+#include "fp4/Model/ModelDirectory.h"
+
+namespace fp4::model {
+
+/// Names of the functions.
+inline constexpr char kEmbedFunction[] = "embed";
+inline constexpr char kHeadFunction[] = "head";
+std::string blockFunction(int64_t layer);
+
+/// A module of one function.
+std::string embedModule(const ModelDirectory &model);
+std::string blockModule(const ModelDirectory &model, int64_t layer);
+/// The same block, which also returns, as rows of one position each, what
+/// calibration needs: the inputs of q/k/v, of o, of gate/up and of down, and
+/// the residual stream between attention and feed-forward.
+std::string tappedBlockModule(const ModelDirectory &model, int64_t layer);
+std::string headModule(const ModelDirectory &model);
+
+/// A module of all functions.
+std::string wholeModule(const ModelDirectory &model);
+
+} // namespace fp4::model
+
+#endif // FP4_MODEL_MODELTEXT_H
