@@ -19,6 +19,7 @@
 #include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
