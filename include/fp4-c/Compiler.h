@@ -61,8 +61,13 @@ FP4_CAPI_EXPORTED char *fp4ModuleToBytecode(const FP4Module *module,
 typedef struct FP4CompileOptions {
   /// GPU, as ptxas spells it: "sm_120a".
   const char *target;
-  /// Block format of weights and activations: "nvfp4".
+  /// Block format of the weights, and of the activations unless they have
+  /// their own: "nvfp4".
   const char *format;
+  /// Block format of the activations, "none" to keep them float; or null.
+  const char *activations;
+  /// Scale rule of the activations; null: the best that one pass can compute.
+  const char *activationScaleRule;
   /// How constant weights are quantized: "rtn", "gptq", "mr-gptq", ...
   const char *algorithm;
   /// Values per Hadamard rotation; 0: none; negative: what the algorithm asks

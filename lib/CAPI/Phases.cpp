@@ -6,17 +6,14 @@
 //===----------------------------------------------------------------------===//
 //
 // Implements the second half of fp4-c/Compiler.h: the phases of
-// Pipelines/Phases.h, PTX text and the artifact.
+// the compiler, PTX text and the artifact.
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Pipelines/Phases.h"
 #include "DiagnosticText.h"
 #include "Module.h"
 #include "fp4-c/Compiler.h"
-#include "fp4/Target/Artifact.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Pass/PassManager.h"
+#include "fp4/Pipelines/Compilation.h"
 
 using namespace mlir;
 using namespace fp4;
@@ -28,22 +25,26 @@ const char *fp4PhaseGetName(size_t index) {
 
 FP4CompileOptions fp4CompileOptionsGetDefault(void) {
   static const CompileOptions defaults;
-  return {defaults.target.c_str(),
-          defaults.format.c_str(),
-          defaults.algorithm.c_str(),
-          defaults.rotation,
-          nullptr,
-          nullptr};
+  FP4CompileOptions options = {};
+  options.target = defaults.target.c_str();
+  options.format = defaults.format.c_str();
+  options.algorithm = defaults.algorithm.c_str();
+  options.rotation = defaults.rotation;
+  return options;
 }
+
+static std::string textOrEmpty(const char *text) { return text ? text : ""; }
 
 static CompileOptions unwrapOptions(const FP4CompileOptions &options) {
   CompileOptions result;
   result.target = options.target;
   result.format = options.format;
+  result.activations = textOrEmpty(options.activations);
+  result.activationScaleRule = textOrEmpty(options.activationScaleRule);
   result.algorithm = options.algorithm;
   result.rotation = options.rotation;
-  result.weights = options.weights ? options.weights : "";
-  result.hessians = options.hessians ? options.hessians : "";
+  result.weights = textOrEmpty(options.weights);
+  result.hessians = textOrEmpty(options.hessians);
   return result;
 }
 
@@ -54,20 +55,25 @@ static std::string listPhases() {
   return text;
 }
 
-/// Runs the phases up to `last`; the translation to text is none of them.
-static LogicalResult runPhases(ModuleOp module, const CompileOptions &options,
-                               const Phase &last) {
-  for (const Phase &phase : getPhases()) {
-    if (phase.build) {
-      PassManager passes(module.getContext());
-      phase.build(passes, options);
-      if (failed(passes.run(module)))
-        return failure();
-    }
-    if (&phase == &last)
-      break;
+/// Gives a copy of the module to `compile` and stores what it reports. The copy
+/// is returned on success; constants live in the context, so it is small.
+static OwningOpRef<ModuleOp>
+compileCopy(const FP4Module *module, const FP4CompileOptions *options,
+            char **diagnostics,
+            llvm::function_ref<LogicalResult(ModuleOp, const CompileOptions &)>
+                compile) {
+  if (!fp4::gpu::findGPUArch(options->target)) {
+    capi::fail(diagnostics, "unsupported target '" +
+                                std::string(options->target) +
+                                "'; supported: " + fp4::gpu::listGPUArchs());
+    return {};
   }
-  return success();
+  ModuleOp original = *module->op;
+  OwningOpRef<ModuleOp> copy = original.clone();
+  capi::DiagnosticText text(module->context.get());
+  LogicalResult result = compile(*copy, unwrapOptions(*options));
+  text.moveTo(diagnostics);
+  return succeeded(result) ? std::move(copy) : OwningOpRef<ModuleOp>();
 }
 
 bool fp4ModuleCompileTo(FP4Module *module, const FP4CompileOptions *options,
@@ -76,78 +82,38 @@ bool fp4ModuleCompileTo(FP4Module *module, const FP4CompileOptions *options,
   if (!phase)
     return capi::fail(diagnostics, "unknown phase '" + std::string(phaseName) +
                                        "', expected one of " + listPhases());
-  if (!fp4::gpu::findGPUArch(options->target))
-    return capi::fail(diagnostics,
-                      "unsupported target '" + std::string(options->target) +
-                          "'; supported: " + fp4::gpu::listGPUArchs());
-  ModuleOp original = *module->op;
-  OwningOpRef<ModuleOp> copy = original.clone();
-  capi::DiagnosticText text(module->context.get());
-  LogicalResult result = runPhases(*copy, unwrapOptions(*options), *phase);
-  text.moveTo(diagnostics);
-  if (failed(result))
+  auto run = [&](ModuleOp copy, const CompileOptions &unwrapped) {
+    return runPhases(copy, unwrapped, *phase);
+  };
+  OwningOpRef<ModuleOp> compiled =
+      compileCopy(module, options, diagnostics, run);
+  if (!compiled)
     return false;
-  module->op = std::move(copy);
+  module->op = std::move(compiled);
   return true;
-}
-
-/// Lowers a copy of the module; what is left is its translation to text.
-static std::unique_ptr<FP4Module> lower(const FP4Module *module,
-                                        const FP4CompileOptions *options,
-                                        char **diagnostics) {
-  ModuleOp original = *module->op;
-  auto lowered = std::make_unique<FP4Module>(module->context);
-  lowered->op = original.clone();
-  if (!fp4ModuleCompileTo(lowered.get(), options, "ptx", diagnostics))
-    return nullptr;
-  return lowered;
-}
-
-static FailureOr<std::string> translate(ModuleOp module) {
-  auto devices = module.getOps<mlir::gpu::GPUModuleOp>();
-  if (devices.empty())
-    return module.emitError("expected at least one linear layer over a "
-                            "constant weight, got none");
-  return emitPTX(*devices.begin());
-}
-
-/// Lowers the module and hands it and its PTX to `use`. Warnings of the
-/// lowering are dropped if the translation has something to say.
-static bool
-compile(const FP4Module *module, const FP4CompileOptions *options,
-        char **diagnostics,
-        llvm::function_ref<LogicalResult(ModuleOp, StringRef)> use) {
-  std::unique_ptr<FP4Module> lowered = lower(module, options, diagnostics);
-  if (!lowered)
-    return false;
-  capi::DiagnosticText text(lowered->context.get());
-  FailureOr<std::string> ptx = translate(*lowered->op);
-  bool ok = succeeded(ptx) && succeeded(use(*lowered->op, *ptx));
-  if (!ok && diagnostics) {
-    fp4StringFree(*diagnostics);
-    text.moveTo(diagnostics);
-  }
-  return ok;
 }
 
 char *fp4ModuleCompileToPTX(const FP4Module *module,
                             const FP4CompileOptions *options,
                             char **diagnostics) {
-  char *result = nullptr;
-  auto copyPTX = [&](ModuleOp, StringRef ptx) {
-    result = capi::copyText(ptx);
-    return success();
+  char *text = nullptr;
+  auto translate = [&](ModuleOp copy, const CompileOptions &unwrapped) {
+    if (failed(runPhases(copy, unwrapped, getPhases().back())))
+      return failure();
+    FailureOr<std::string> ptx = translateToPTX(copy);
+    if (succeeded(ptx))
+      text = capi::copyText(*ptx);
+    return LogicalResult(ptx);
   };
-  compile(module, options, diagnostics, copyPTX);
-  return result;
+  compileCopy(module, options, diagnostics, translate);
+  return text;
 }
 
 bool fp4ModuleCompileToArtifact(const FP4Module *module,
                                 const FP4CompileOptions *options,
                                 const char *path, char **diagnostics) {
-  auto write = [&](ModuleOp lowered, StringRef ptx) {
-    return writeArtifact(lowered, *fp4::gpu::findGPUArch(options->target), ptx,
-                         path);
+  auto write = [&](ModuleOp copy, const CompileOptions &unwrapped) {
+    return compileToArtifact(copy, unwrapped, path);
   };
-  return compile(module, options, diagnostics, write);
+  return bool(compileCopy(module, options, diagnostics, write));
 }

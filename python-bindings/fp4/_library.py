@@ -54,6 +54,8 @@ class CCompileOptions(c.Structure):
     _fields_ = [
         ("target", c.c_char_p),
         ("format", c.c_char_p),
+        ("activations", c.c_char_p),
+        ("activation_scale_rule", c.c_char_p),
         ("algorithm", c.c_char_p),
         ("rotation", c.c_int64),
         ("weights", c.c_char_p),

@@ -45,8 +45,10 @@ def phases() -> list[str]:
 class CompileOptions:
     """How a module becomes GPU kernels; the options of fp4-compile.
 
-    ``target``: GPU, as ptxas spells it. ``format``: block format of weights and
-    activations. ``algorithm``: how constant weights are quantized, one of
+    ``target``: GPU, as ptxas spells it. ``format``: block format of weights, and of
+    activations unless ``activations`` names another, or "none" to keep them float.
+    ``activation_scale_rule``: one of ``fp4.numerics.SCALE_RULES``; by default the
+    best that one pass over a block can compute. ``algorithm``: how constant weights are quantized, one of
     ``fp4.quantization.PRESETS``. ``rotation``: values per Hadamard rotation, 0 for
     none; by default what the algorithm asks for. ``weights``: safetensors file,
     index or folder with the weights that the module names. ``hessians``: what
@@ -58,6 +60,8 @@ class CompileOptions:
     format: str = "nvfp4"
     algorithm: str = "mr-gptq"
     rotation: Optional[int] = None
+    activations: Optional[str] = None
+    activation_scale_rule: Optional[str] = None
     weights: Optional[Path] = None
     hessians: Union[Path, Mapping[str, npt.ArrayLike], None] = None
 
@@ -73,11 +77,17 @@ class CompileOptions:
             yield CCompileOptions(
                 self.target.encode(),
                 self.format.encode(),
+                _encode(self.activations),
+                _encode(self.activation_scale_rule),
                 self.algorithm.encode(),
                 -1 if self.rotation is None else self.rotation,
                 None if self.weights is None else os.fsencode(self.weights),
                 None if hessians is None else os.fsencode(hessians),
             )
+
+
+def _encode(text: Optional[str]) -> Optional[bytes]:
+    return None if text is None else text.encode()
 
 
 class Module:

@@ -50,6 +50,11 @@ def test_phases_in_place() -> None:
     assert phases()[-2:] == ["nvvm", "ptx"]
     module = linear().compile_to("quantize", RTN)
     assert "fp4.quantize" in str(module) and "fp4.constant" in str(module)
+    options = fp4.CompileOptions(
+        algorithm="rtn", rotation=0, activations="mxfp4", activation_scale_rule="floor"
+    )
+    module = linear().compile_to("quantize", options)
+    assert "-> !fp4.tensor<128x256, #fp4.mxfp4>" in str(module)
 
 
 def test_artifact_with_collected_hessians(tmp_path: pathlib.Path) -> None:
