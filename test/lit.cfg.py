@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import subprocess
 
 import lit.formats
 
 config.name = "FP4"
 config.test_format = lit.formats.ShTest(not lit_config.isWindows)
 config.suffixes = [".c", ".mlir", ".test"]
-config.excludes = ["Unit", "CMakeLists.txt"]
+config.excludes = ["Install", "Unit", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.fp4_binary_dir, "test")
 
@@ -26,6 +27,9 @@ config.substitutions.append((r"(?<![-/\w])fp4-opt(?![-\w])", fp4_opt))
 config.substitutions.append(
     ("%fp4_plugin", os.path.join(config.fp4_binary_dir, "lib", "FP4Plugin.so"))
 )
+config.substitutions.append(
+    ("%fp4_check", os.path.join(config.fp4_binary_dir, "lib", "libFP4Check.so"))
+)
 config.substitutions.append(("%fp4_source_dir", config.fp4_source_dir))
 # Compiles and links a strict C11 client of libFP4.so.
 config.substitutions.append(
@@ -37,6 +41,13 @@ config.substitutions.append(
     )
 )
 config.substitutions.append(("%python", config.python_executable))
+# Independent references for value tests (they need NumPy).
+config.substitutions.append(
+    ("%reference", os.path.join(config.test_source_root, "Integration", "reference"))
+)
+numpy_check = [config.python_executable, "-c", "import numpy"]
+if subprocess.run(numpy_check, capture_output=True).returncode == 0:
+    config.available_features.add("numpy")
 
 ptxas = shutil.which("ptxas", path=config.environment["PATH"] + ":/usr/local/cuda/bin")
 if ptxas:

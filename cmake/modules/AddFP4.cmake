@@ -48,16 +48,29 @@ function(add_fp4_unittest name)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
 
-# add_fp4_mlir_tool(NAME sources... LINK libs...)
-# A tool over MLIR headers, compiled as the MLIR libraries are.
-function(add_fp4_mlir_tool name)
-  add_fp4_tool(${name} ${ARGN})
+# fp4_compile_as_mlir(TARGET)
+# Compiles an executable as the MLIR libraries are. The precompiled header is
+# built with -fPIC, and clang insists on the same flag where CMake would pass
+# -fPIE.
+function(fp4_compile_as_mlir name)
   target_link_libraries(${name} PRIVATE FP4MLIRDylib)
-  # The precompiled header is built with -fPIC, and clang insists on the same
-  # flag where CMake would pass -fPIE.
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${name} PRIVATE -fno-exceptions -fPIC)
   fp4_use_precompiled_headers(${name})
+endfunction()
+
+# add_fp4_mlir_tool(NAME sources... LINK libs...)
+# A tool over MLIR headers.
+function(add_fp4_mlir_tool name)
+  add_fp4_tool(${name} ${ARGN})
+  fp4_compile_as_mlir(${name})
+endfunction()
+
+# add_fp4_mlir_unittest(NAME sources... LINK libs...)
+# A Google Test binary over MLIR headers.
+function(add_fp4_mlir_unittest name)
+  add_fp4_unittest(${name} ${ARGN})
+  fp4_compile_as_mlir(${name})
 endfunction()
 
 # add_fp4_mlir_shared_library(NAME SHARED|MODULE sources... LINK libs...

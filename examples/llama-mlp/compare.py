@@ -15,10 +15,12 @@ Usage: compare.py --tools BIN_DIR [--out DIR]. Needs numpy and rich.
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from rich.console import Console
@@ -26,17 +28,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 HERE = pathlib.Path(__file__).resolve().parent
-HELD_OUT = f"x={HERE}/activations.safetensors:held_out"
-CALIBRATION = f"x={HERE}/activations.safetensors:calibration"
-# Row of the table -> options of fp4-compile.
-ALGORITHMS = {
-    "rtn": ["--algorithm=rtn", "--rotate=none"],
-    "rtn + hadamard": ["--algorithm=rtn", "--rotate=auto"],
-    "gptq": ["--algorithm=gptq", "--rotate=none"],
-    "mr-gptq": ["--algorithm=mr-gptq", "--rotate=auto"],
-    "mr-gptq-plus": ["--algorithm=mr-gptq-plus", "--rotate=auto"],
-}
+HELD_OUT = f"{HERE}/activations.safetensors:held_out"
+CALIBRATION = f"{HERE}/activations.safetensors:calibration"
 FORMATS = {"nvfp4": 4.5, "mxfp4": 4.25}
+# The rotation has the block of the format.
+BLOCK = {"nvfp4": 16, "mxfp4": 32}
+# Row of the table -> algorithm and whether there is a rotation.
+ALGORITHMS = {
+    "rtn": ("rtn", False),
+    "rtn + hadamard": ("rtn", True),
+    "gptq": ("gptq", False),
+    "mr-gptq": ("mr-gptq", True),
+    "mr-gptq-plus": ("mr-gptq-plus", True),
+}
 
 
 class Tools:
@@ -62,7 +66,7 @@ class Tools:
         return module
 
     def evaluate(self, module):
-        result = self.out / "y.npy"
+        result = module.with_suffix(".npy")
         self.run("fp4-run", module, "--device=host", "--input", HELD_OUT, "--output", result)
         return np.load(result).astype(np.float64)
 
@@ -73,7 +77,9 @@ def relative_error(result, reference):
 
 def measure(tools, progress):
     """{(format, algorithm): (error of weights only, error of W4A4)}"""
-    task = progress.add_task("float32 reference", total=2 + 2 * len(FORMATS) * len(ALGORITHMS))
+    cases = [(fmt, name, activations) for fmt in FORMATS for name in ALGORITHMS
+             for activations in ("none", fmt)]
+    task = progress.add_task("float32 reference", total=2 + len(cases))
     plain = tools.compile("float", "--compile-to=input")
     reference = tools.evaluate(plain)
     progress.update(task, advance=1, description="calibration")
@@ -81,20 +87,23 @@ def measure(tools, progress):
     tools.run("fp4-run", plain, "--device=host", "--input", CALIBRATION,
               f"--hessians-out={hessians}")
     progress.advance(task)
-    errors = {}
-    for fmt in FORMATS:
-        for name, options in ALGORITHMS.items():
-            pair = []
-            for activations in ("none", fmt):
-                progress.update(task, description=f"{fmt} {name}")
-                module = tools.compile(
-                    f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
-                    f"--format={fmt}", f"--activations={activations}",
-                    f"--hessians={hessians}", *options)
-                pair.append(relative_error(tools.evaluate(module), reference))
-                progress.advance(task)
-            errors[fmt, name] = tuple(pair)
-    return errors
+
+    def error(case):
+        fmt, name, activations = case
+        algorithm, rotated = ALGORITHMS[name]
+        module = tools.compile(
+            f"{fmt}-{name.replace(' ', '')}-{activations}", "--compile-to=quantize",
+            f"--format={fmt}", f"--activations={activations}", f"--hessians={hessians}",
+            f"--algorithm={algorithm}", f"--rotation={BLOCK[fmt] if rotated else 0}")
+        result = relative_error(tools.evaluate(module), reference)
+        progress.update(task, advance=1, description=f"{fmt} {name}")
+        return result
+
+    # The tools use one core most of the time.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        errors = dict(zip(cases, pool.map(error, cases)))
+    return {(fmt, name): (errors[fmt, name, "none"], errors[fmt, name, fmt])
+            for fmt in FORMATS for name in ALGORITHMS}
 
 
 def print_errors(console, errors):
@@ -108,9 +117,10 @@ def print_errors(console, errors):
 
 def compile_kernels(tools, console):
     """Compiles to an artifact per format and prints its kernels."""
-    table = Table(title="PTX for sm_120a (assembled, not timed: no Blackwell GPU here)")
-    for column in ("format", "file", "kernel", "instructions", "mma.sync block_scale"):
-        table.add_column(column, justify="left" if column in ("format", "file", "kernel") else "right")
+    table = Table(title="PTX for sm_120a: correct on the emulator, never timed (no Blackwell GPU here)")
+    for column in ("format", "kernel", "instructions", "block-scaled mma.sync"):
+        table.add_column(column, justify="left" if column in ("format", "kernel") else "right")
+    files = []
     for fmt in FORMATS:
         artifact = tools.out / f"mlp-{fmt}.fp4"
         shutil.rmtree(artifact, ignore_errors=True)
@@ -119,12 +129,14 @@ def compile_kernels(tools, console):
                   f"--hessians={tools.out}/hessians.safetensors", "--target=sm_120a",
                   "-o", artifact)
         manifest = json.loads((artifact / "manifest.json").read_text())
+        files.append(artifact / manifest["ptx"]["file"])
         for kernel in manifest["kernels"]:
             counts = kernel["instructions"]
-            mma = sum(n for op, n in counts.items() if op.startswith("mma.sync") and "block_scale" in op)
-            table.add_row(fmt, str(artifact / kernel["ptx"]), kernel["name"],
-                          str(sum(counts.values())), str(mma))
+            mma = sum(n for opcode, n in counts["by_opcode"].items() if "block_scale" in opcode)
+            table.add_row(fmt, kernel["name"], str(counts["total"]), str(mma))
     console.print(table)
+    for file in files:
+        console.print(f"PTX: {file}", soft_wrap=True)
 
 
 def main():

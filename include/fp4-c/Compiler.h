@@ -53,6 +53,59 @@ FP4_CAPI_EXPORTED char *fp4ModulePrint(const FP4Module *module,
 FP4_CAPI_EXPORTED char *fp4ModuleToBytecode(const FP4Module *module,
                                             size_t *length);
 
+//===----------------------------------------------------------------------===//
+// To GPU kernels
+//===----------------------------------------------------------------------===//
+
+/// Strings live at least as long as the call that takes the options.
+typedef struct FP4CompileOptions {
+  /// GPU, as ptxas spells it: "sm_120a".
+  const char *target;
+  /// Block format of the weights, and of the activations unless they have
+  /// their own: "nvfp4".
+  const char *format;
+  /// Block format of the activations, "none" to keep them float; or null.
+  const char *activations;
+  /// Scale rule of the activations; null: the best that one pass can compute.
+  const char *activationScaleRule;
+  /// How constant weights are quantized: "rtn", "gptq", "mr-gptq", ...
+  const char *algorithm;
+  /// Values per Hadamard rotation; 0: none; negative: what the algorithm asks
+  /// for.
+  int64_t rotation;
+  /// safetensors file, index or folder with the weights that the module names;
+  /// null if it names none.
+  const char *weights;
+  /// safetensors file of calibration Hessians, which all algorithms but "rtn"
+  /// need; or null.
+  const char *hessians;
+} FP4CompileOptions;
+
+FP4_CAPI_EXPORTED FP4CompileOptions fp4CompileOptionsGetDefault(void);
+
+/// The names of the phases in order, null after the last; not to be freed.
+FP4_CAPI_EXPORTED const char *fp4PhaseGetName(size_t index);
+
+/// Runs the phases up to the one called `phase`. On failure the module is what
+/// it was before.
+FP4_CAPI_EXPORTED bool fp4ModuleCompileTo(FP4Module *module,
+                                          const FP4CompileOptions *options,
+                                          const char *phase,
+                                          char **diagnostics);
+
+/// The PTX of the module's kernels, to be freed with fp4StringFree; null on
+/// failure. The module stays as it is.
+FP4_CAPI_EXPORTED char *fp4ModuleCompileToPTX(const FP4Module *module,
+                                              const FP4CompileOptions *options,
+                                              char **diagnostics);
+
+/// Writes the directory `path` with PTX, manifest and prepacked weights, or
+/// nothing at all. The module stays as it is.
+FP4_CAPI_EXPORTED bool
+fp4ModuleCompileToArtifact(const FP4Module *module,
+                           const FP4CompileOptions *options, const char *path,
+                           char **diagnostics);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,15 +13,17 @@
 #ifndef FP4_INITALLPASSES_H
 #define FP4_INITALLPASSES_H
 
+#include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
-#include "fp4/Conversion/LowerToLLVM.h"
+#include "fp4/Target/Passes.h"
 
 namespace fp4 {
 
 inline void registerAllPasses() {
   registerFP4ConversionPasses();
   registerFP4Passes();
+  registerFP4TargetPasses();
   registerLowerToLLVMPipeline();
 }
 

@@ -11,14 +11,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4-c/Compiler.h"
+#include "DiagnosticText.h"
+#include "Module.h"
 #include "Text.h"
 #include "fp4-c/Dialect/FP4.h"
 #include "fp4/InitAllDialects.h"
+#include "fp4/Target/PTX.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace fp4;
@@ -27,38 +29,11 @@ static const DialectRegistry &getRegistry() {
   static const DialectRegistry registry = [] {
     DialectRegistry all;
     fp4::registerAllDialects(all);
+    fp4::registerPTXTranslation(all);
     return all;
   }();
   return registry;
 }
-
-struct FP4Module {
-  MLIRContext context{getRegistry()};
-  OwningOpRef<ModuleOp> op;
-};
-
-namespace {
-/// Collects the diagnostics of a context as text while it lives.
-class DiagnosticText {
-public:
-  explicit DiagnosticText(MLIRContext *context)
-      : handler(sources, context, stream) {}
-
-  llvm::SourceMgr &getSources() { return sources; }
-
-  /// Hands the text to the caller of the C API; null if there is none.
-  void moveTo(char **diagnostics) {
-    if (diagnostics)
-      *diagnostics = text.empty() ? nullptr : capi::copyText(text);
-  }
-
-private:
-  std::string text;
-  llvm::raw_string_ostream stream{text};
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler;
-};
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // Parsing
@@ -70,9 +45,9 @@ parseModule(llvm::function_ref<OwningOpRef<ModuleOp>(llvm::SourceMgr &,
                                                      const ParserConfig &)>
                 parse,
             char **diagnostics) {
-  auto module = std::make_unique<FP4Module>();
-  DiagnosticText text(&module->context);
-  module->op = parse(text.getSources(), ParserConfig(&module->context));
+  auto module = std::make_unique<FP4Module>(getRegistry());
+  capi::DiagnosticText text(module->context.get());
+  module->op = parse(text.getSources(), ParserConfig(module->context.get()));
   text.moveTo(diagnostics);
   return module->op ? module.release() : nullptr;
 }
@@ -117,7 +92,7 @@ static LogicalResult parsePipeline(StringRef pipeline, PassManager &passes,
 
 bool fp4ModuleRun(FP4Module *module, const char *pipeline, char **diagnostics) {
   fp4RegisterAllPasses();
-  PassManager passes(&module->context);
+  PassManager passes(module->context.get());
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   if (failed(parsePipeline(pipeline, passes, errorStream)))
@@ -125,7 +100,7 @@ bool fp4ModuleRun(FP4Module *module, const char *pipeline, char **diagnostics) {
 
   // Constants live in the context, so the copy is small.
   OwningOpRef<ModuleOp> copy = module->op->clone();
-  DiagnosticText text(&module->context);
+  capi::DiagnosticText text(module->context.get());
   LogicalResult result = passes.run(*copy);
   text.moveTo(diagnostics);
   if (failed(result))

@@ -17,14 +17,32 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/InitAllDialects.h"
+#include "fp4/InitAllPasses.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "llvm/Config/llvm-config.h"
+
+/// Both entry points come here if both flags are given, and a pass may be
+/// registered only once.
+static void registerPassesOnce() {
+  static const bool registered = [] {
+    fp4::registerAllPasses();
+    return true;
+  }();
+  (void)registered;
+}
 
 extern "C" LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo
 mlirGetDialectPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "FP4", LLVM_VERSION_STRING,
           [](mlir::DialectRegistry *registry) {
             fp4::registerAllDialects(*registry);
+            registerPassesOnce();
           }};
+}
+
+extern "C" LLVM_ATTRIBUTE_WEAK mlir::PassPluginLibraryInfo
+mlirGetPassPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "FP4", LLVM_VERSION_STRING,
+          [] { registerPassesOnce(); }};
 }

@@ -7,19 +7,22 @@
 """
 
 from fp4._version import __version__
-from fp4.compiler import Module
+from fp4.compiler import CompileOptions, Module
 from fp4.errors import CompileError, CompileWarning, Error, LibraryError
 from fp4.numerics import BlockFormat, Quantized, dequantize, hadamard, quantize
 from fp4.quantization import Hessian, quantize_weight
+from fp4.runtime import Program
 
 __all__ = [
     "BlockFormat",
     "CompileError",
+    "CompileOptions",
     "CompileWarning",
     "Error",
     "Hessian",
     "LibraryError",
     "Module",
+    "Program",
     "Quantized",
     "__version__",
     "dequantize",

@@ -48,6 +48,32 @@ class CWeightReport(c.Structure):
     ]
 
 
+class CCompileOptions(c.Structure):
+    """FP4CompileOptions."""
+
+    _fields_ = [
+        ("target", c.c_char_p),
+        ("format", c.c_char_p),
+        ("activations", c.c_char_p),
+        ("activation_scale_rule", c.c_char_p),
+        ("algorithm", c.c_char_p),
+        ("rotation", c.c_int64),
+        ("weights", c.c_char_p),
+        ("hessians", c.c_char_p),
+    ]
+
+
+class CArray(c.Structure):
+    """FP4Array."""
+
+    _fields_ = [
+        ("dtype", c.c_char_p),
+        ("rank", c.c_size_t),
+        ("shape", c.POINTER(c.c_int64)),
+        ("data", c.c_void_p),
+    ]
+
+
 _FORMAT = c.POINTER(CBlockFormat)
 _INT = c.POINTER(c.c_int)
 _SIZE = c.POINTER(c.c_size_t)
@@ -122,6 +148,36 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "fp4ModuleRun": (c.c_bool, [c.c_void_p, c.c_char_p, _TEXT]),
     "fp4ModulePrint": (c.c_void_p, [c.c_void_p, c.c_size_t]),
     "fp4ModuleToBytecode": (c.c_void_p, [c.c_void_p, _SIZE]),
+    "fp4PhaseGetName": (c.c_char_p, [c.c_size_t]),
+    "fp4ModuleCompileTo": (
+        c.c_bool,
+        [c.c_void_p, c.POINTER(CCompileOptions), c.c_char_p, _TEXT],
+    ),
+    "fp4ModuleCompileToPTX": (
+        c.c_void_p,
+        [c.c_void_p, c.POINTER(CCompileOptions), _TEXT],
+    ),
+    "fp4ModuleCompileToArtifact": (
+        c.c_bool,
+        [c.c_void_p, c.POINTER(CCompileOptions), c.c_char_p, _TEXT],
+    ),
+    # Runtime.h
+    "fp4ArraysDestroy": (None, [c.c_void_p]),
+    "fp4ArraysGetSize": (c.c_size_t, [c.c_void_p]),
+    "fp4ArraysGet": (CArray, [c.c_void_p, c.c_size_t]),
+    "fp4ArraysGetName": (c.c_char_p, [c.c_void_p, c.c_size_t]),
+    "fp4ProgramCompile": (c.c_void_p, [c.c_void_p, c.c_char_p, _TEXT]),
+    "fp4ProgramDestroy": (None, [c.c_void_p]),
+    "fp4ProgramGetNumArguments": (c.c_size_t, [c.c_void_p]),
+    "fp4ProgramGetArgumentType": (CArray, [c.c_void_p, c.c_size_t]),
+    "fp4ProgramRun": (
+        c.c_void_p,
+        [c.c_void_p, c.POINTER(CArray), c.c_size_t, _TEXT],
+    ),
+    "fp4CollectHessians": (
+        c.c_void_p,
+        [c.c_void_p, c.c_char_p, c.POINTER(CArray), c.c_size_t, _TEXT],
+    ),
 }
 
 

@@ -28,4 +28,4 @@ class CompileError(Error):
 
 
 class CompileWarning(UserWarning):
-    """Warnings and remarks of a compilation that succeeded."""
+    """The diagnostics of a compilation that succeeded with warnings."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 import pathlib
 
 import pytest
 
 import fp4
+from fp4 import compiler
 
 TWO_ROTATIONS = """
 func.func @f(%x: tensor<4x32xf32>) -> tensor<4x32xf32> {
@@ -27,6 +29,21 @@ def test_run(pipeline: str) -> None:
     assert str(module).count("fp4.hadamard") == 2
     assert module.run(pipeline) is module
     assert "fp4.hadamard" not in str(module)
+
+
+def test_own_passes() -> None:
+    module = fp4.Module.parse("""
+      func.func @f(%x: tensor<4x32xf32>) -> tensor<4x8xf32> {
+        %w = fp4.parameter "w" : tensor<8x32xf32>
+        %0 = fp4.matmul %x, %w
+            : tensor<4x32xf32>, tensor<8x32xf32> -> tensor<4x8xf32>
+        return %0 : tensor<4x8xf32>
+      }
+    """)
+    module.run("fp4-insert-rotations{block=16}").run(
+        "fp4-quantize-activations{format=nvfp4},func.func(fp4-form-rotate-quantize)"
+    )
+    assert str(module).count("fp4.rotate_quantize") == 1
 
 
 def test_text_and_bytecode_round_trip(tmp_path: pathlib.Path) -> None:
@@ -95,7 +112,7 @@ def test_failing_pass_leaves_the_module() -> None:
     assert str(module) == before
 
 
-def test_remarks_become_warnings() -> None:
+def test_remarks_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     module = fp4.Module.parse("""
       module attributes {transform.with_named_sequence} {
         transform.named_sequence @__transform_main(%m: !transform.any_op) {
@@ -104,8 +121,18 @@ def test_remarks_become_warnings() -> None:
         }
       }
     """)
-    with pytest.warns(fp4.CompileWarning, match="remark: seen"):
+    with caplog.at_level(logging.INFO, logger="fp4"):
         module.run("transform-interpreter")
+    assert "remark: seen" in caplog.text
+
+
+def test_warnings_are_issued() -> None:
+    class Warned:
+        def take(self) -> str:
+            return "f.mlir:1:1: warning: odd\nf.mlir:1:1: note: here\n"
+
+    with pytest.warns(fp4.CompileWarning, match="warning: odd\nf.mlir:1:1: note: here$"):
+        compiler._report(True, Warned())  # type: ignore[arg-type]
 
 
 def test_many_modules_are_freed() -> None:

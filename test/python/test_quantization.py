@@ -77,7 +77,7 @@ W = np.zeros((4, 32), np.float32)
         (lambda: fp4.quantize_weight(W, preset="gptq"), "[Hh]essian"),
         (lambda: fp4.quantize_weight(W[0]), "expected a weight matrix"),
         (lambda: fp4.quantize_weight(W, hessian=W), r"Hessian of shape \(32, 32\)"),
-        (lambda: fp4.quantize_weight(W * np.nan, preset="rtn"), "[Nn]a[Nn]"),
+        (lambda: fp4.quantize_weight(W + np.nan, preset="rtn"), "[Nn]a[Nn]"),
         (lambda: fp4.Hessian(0), "at least one column"),
         (lambda: fp4.Hessian(8).add(W), "inputs of 8 columns"),
         (lambda: fp4.Hessian(32).add(W + np.inf), "nan|inf|finite"),

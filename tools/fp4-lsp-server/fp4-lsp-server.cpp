@@ -1,5 +1,4 @@
-//===- fp4-lsp-server.cpp - Language server for MLIR files with fp4
-//-----------===//
+//===- fp4-lsp-server.cpp - Language server for MLIR files with fp4 -------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -29,6 +29,7 @@ struct RunRequest {
   double tolerance = 0;             // largest relative error
   bool time = false;
   std::string hessiansOut;
+  std::vector<std::string> sharedLibs;
   bool useBLAS = false;
 };
 

@@ -75,7 +75,7 @@ static Status checkResults(const RunRequest &request,
   bool allGood = true;
   for (size_t i = 0; i < request.checks.size(); ++i) {
     Expected<NDArray> reference =
-        readArray(ArrayFile::parse(request.checks[i]));
+        readArray(ArrayFile::parse(request.checks[i]), results[i].dtype());
     if (!reference.ok())
       return reference.status();
     Expected<Comparison> compared = compareArrays(results[i], *reference);
@@ -137,6 +137,7 @@ static Status runEntry(const RunRequest &request, ModuleOp module,
   auto start = std::chrono::steady_clock::now();
   HostOptions options;
   options.useBLAS = request.useBLAS;
+  options.sharedLibs = request.sharedLibs;
   Expected<HostProgram> program = HostProgram::compile(module, entry, options);
   if (!program.ok())
     return program.status();

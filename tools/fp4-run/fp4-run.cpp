@@ -13,6 +13,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace cl = llvm::cl;
 
@@ -53,6 +54,10 @@ static cl::opt<std::string> hessiansOut(
              "tensor per layer"),
     cl::value_desc("file.safetensors"), cl::cat(category));
 
+static cl::list<std::string>
+    sharedLibs("shared-libs", cl::CommaSeparated,
+               cl::desc("Libraries with functions that the program calls"),
+               cl::value_desc("file.so,..."), cl::cat(category));
 static cl::opt<bool>
     useBLAS("blas",
             cl::desc("Let OpenBLAS compute float32 products: faster, with "
@@ -64,10 +69,11 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Run an fp4 program on arrays\n");
 
-  fp4::RunRequest request{program,   entry,   inputs,      outputs, checks,
-                          tolerance, timeRun, hessiansOut, useBLAS};
+  fp4::RunRequest request{program,   entry,   inputs,      outputs,    checks,
+                          tolerance, timeRun, hessiansOut, sharedLibs, useBLAS};
   fp4::Expected<const fp4::Device *> found = fp4::findDevice(device);
   fp4::Status status = found.ok() ? (*found)->run(request) : found.status();
+  llvm::outs().flush(); // what was printed comes before the error
   if (status.ok())
     return 0;
   llvm::WithColor::error(llvm::errs(), "fp4-run") << status.message() << "\n";

@@ -22,21 +22,33 @@ class ArithDialect;
 namespace mlir::func {
 class FuncDialect;
 } // namespace mlir::func
+namespace mlir::gpu {
+class GPUDialect;
+} // namespace mlir::gpu
 namespace mlir::linalg {
 class LinalgDialect;
 } // namespace mlir::linalg
+namespace mlir::LLVM {
+class LLVMDialect;
+} // namespace mlir::LLVM
 namespace mlir::math {
 class MathDialect;
 } // namespace mlir::math
 namespace mlir::memref {
 class MemRefDialect;
 } // namespace mlir::memref
+namespace mlir::NVVM {
+class NVVMDialect;
+} // namespace mlir::NVVM
 namespace mlir::scf {
 class SCFDialect;
 } // namespace mlir::scf
 namespace mlir::tensor {
 class TensorDialect;
 } // namespace mlir::tensor
+namespace fp4::gpu {
+class FP4GPUDialect;
+} // namespace fp4::gpu
 
 namespace fp4 {
 

@@ -1,4 +1,4 @@
-//===- Passes.td - Conversions into and out of fp4 ----------*- tablegen -*-===//
+//===- Passes.td - Conversions into and out of fp4 ---------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -96,6 +96,102 @@ def ConvertFP4ToLinalg : Pass<"convert-fp4-to-linalg", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
   let statistics = [
     Statistic<"numConverted", "num-converted", "Number of fp4 operations converted">
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// FP4ToFP4GPU
+//===----------------------------------------------------------------------===//
+
+def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
+  let summary = "Lay constant weights out as kernels read them";
+  let description = [{
+    Turns each `fp4.constant` that is the `rhs` of an `fp4.matmul` with a kernel
+    (two matrices of the same 4-bit format) into `fp4gpu.unprepack` of constant
+    bytes: packed elements as they are, scales in the 128x4 order that the
+    tensor cores read. What libraries do when a model is loaded is done here.
+
+    (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
+
+    Requires nothing. Guarantees the same values. Does not touch constants with
+    other users, weights of other formats, or activations.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::fp4::gpu::FP4GPUDialect"];
+  let statistics = [
+    Statistic<"numPrepacked", "num-prepacked", "Number of weights laid out">,
+    Statistic<"numBytes", "num-bytes", "Bytes of prepacked elements and scales">
+  ];
+}
+
+def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
+  let summary = "Make a kernel of each matmul of 4-bit matrices";
+  let description = [{
+    Replaces each `fp4.matmul` of two matrices of the same 4-bit format by
+    `fp4gpu.prepack` of both operands and `fp4gpu.launch` of an `fp4gpu.kernel`
+    with a schedule for the target, or the one that the attribute
+    `fp4gpu.schedule` of the matmul asks for. Tensor scales, bias, activation and the
+    conversion to the result type become the kernel's epilogue. Equal problems
+    share a kernel; `fp4.layer` moves to the launch.
+
+    (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
+
+    Requires: nothing; but a matmul has a kernel only if K is a multiple of 128,
+    N of 8, and the activation is `none`, `relu` or `silu`. Guarantees: the
+    kernel computes what the matmul is defined to be, with the approximate
+    exponential and division of the GPU in `silu`. Leaves alone: matmuls
+    without a kernel; with `require-kernels` they are errors.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect",
+    "::fp4::gpu::FP4GPUDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
+           "GPU to make kernels for, as ptxas spells it">,
+    Option<"requireKernels", "require-kernels", "bool", /*default=*/"false",
+           "Fail on a matmul that has no kernel">
+  ];
+  let statistics = [
+    Statistic<"numKernels", "num-kernels", "Number of kernels made">,
+    Statistic<"numLaunches", "num-launches", "Number of matmuls replaced">
+  ];
+}
+
+//===----------------------------------------------------------------------===//
+// FP4GPUToNVVM
+//===----------------------------------------------------------------------===//
+
+def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "Write kernels out in the instructions of a GPU";
+  let description = [{
+    Moves every `fp4gpu.kernel` into `gpu.module @kernels` as an `llvm.func`
+    made of NVVM instructions, `scf` and `arith`:
+
+    - sm_120a, sm_121a: a producer warp with TMA, a ring of mbarriers,
+      `ldmatrix` and block-scaled `mma.sync`;
+    - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
+      memory, `tcgen05.mma`, and an epilogue from tensor memory.
+
+    The attribute `fp4gpu.launch` of a function describes arguments, grid, block
+    and shared memory for the launch manifest.
+
+    (* example filepath=test/Conversion/FP4GPUToNVVM/sm120.mlir *)
+
+    Requires: kernels of the shape that `--convert-fp4-to-fp4gpu` makes, with
+    any schedule that fits the target. Guarantees: no `fp4gpu.kernel` is left.
+    Does not lower `scf` and `arith`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
+           "GPU to lower for, as ptxas spells it">
+  ];
+  let statistics = [
+    Statistic<"numLowered", "num-lowered", "Number of kernels lowered">
   ];
 }
 

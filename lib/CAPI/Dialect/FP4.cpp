@@ -12,6 +12,7 @@
 #include "fp4-c/Dialect/FP4.h"
 #include "../Formats.h"
 #include "fp4/InitAllDialects.h"
+#include "fp4/InitAllPasses.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Registration.h"
 #include "mlir/InitAllPasses.h"
@@ -28,6 +29,7 @@ void fp4RegisterAllDialects(MlirDialectRegistry registry) {
 void fp4RegisterAllPasses(void) {
   static const bool once = [] {
     mlir::registerAllPasses();
+    fp4::registerAllPasses();
     return true;
   }();
   (void)once;

@@ -290,7 +290,7 @@ struct ConvertLinalgToFP4
       if (layer && failed(convert(*layer)))
         return signalPassFailure();
       if (!layer && requireConstant) {
-        op.emitError() << "weight is not a constant";
+        emitError(op.getLoc()) << "weight is not a constant";
         return signalPassFailure();
       }
     }
@@ -360,7 +360,7 @@ Value ConvertLinalgToFP4::makeWeight(LinearLayer &layer) {
 LogicalResult ConvertLinalgToFP4::convert(LinearLayer &layer) {
   Value weight = getWeight(layer);
   if (!weight)
-    return layer.op.emitError() << "cannot read the weight's resource";
+    return emitError(layer.op.getLoc()) << "cannot read the weight's resource";
   Location loc = layer.op.getLoc();
   Operation *replaced = layer.biasAdd ? layer.biasAdd : layer.op;
   OpBuilder builder(replaced);

@@ -58,11 +58,11 @@ static Expected<NDArray> readTensor(const ArrayFile &file) {
                        " tensors to be named after a colon");
 }
 
-Expected<NDArray> readArray(const ArrayFile &file) {
+Expected<NDArray> readArray(const ArrayFile &file, DType rawType) {
   if (endsWith(file.path, kSafetensors))
     return readTensor(file);
   if (endsWith(file.path, ".npy"))
-    return readNpy(file.path);
+    return readNpy(file.path, rawType);
   return Status::error(file.path +
                        ": expected a file called *.npy or *.safetensors");
 }

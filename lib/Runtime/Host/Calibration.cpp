@@ -12,9 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Host/Calibration.h"
-#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
 #include "fp4/Quantization/Hessian.h"
+#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "fp4/Runtime/Host/HostProgram.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"

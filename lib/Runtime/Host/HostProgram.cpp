@@ -13,12 +13,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Host/HostProgram.h"
-#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "HostBLAS.h"
+#include "MemrefCopy.h"
 #include "Signature.h"
 #include "fp4/Conversion/LowerToLLVM.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Runtime/Host/ErrorCollector.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
@@ -133,7 +134,8 @@ static std::string takeMessage(llvm::Error error) {
 
 /// Compiles a module of the LLVM dialect.
 static Expected<std::unique_ptr<ExecutionEngine>>
-makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
+makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants,
+           const std::vector<std::string> &sharedLibs) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
   registerBuiltinDialectTranslation(*module.getContext());
@@ -153,7 +155,9 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
 
   auto transformer = makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0,
                                                forOptimizer->get());
+  llvm::SmallVector<StringRef> libraries(sharedLibs.begin(), sharedLibs.end());
   ExecutionEngineOptions options;
+  options.sharedLibPaths = libraries;
   options.transformer = transformer;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
@@ -162,6 +166,9 @@ makeEngine(ModuleOp module, const std::vector<DetachedConstant> &constants) {
     return Status::error(takeMessage(engine.takeError()));
   (*engine)->registerSymbols([&](llvm::orc::MangleAndInterner intern) {
     llvm::orc::SymbolMap symbols;
+    symbols[intern("memrefCopy")] = {
+        llvm::orc::ExecutorAddr::fromPtr(&memrefCopy),
+        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
     for (const DetachedConstant &constant : constants)
       symbols[intern(constant.name)] = {
           llvm::orc::ExecutorAddr::fromPtr(constant.bytes),
@@ -203,7 +210,7 @@ Expected<HostProgram> HostProgram::compile(ModuleOp module,
     if (failed(runPipeline(module, buildBuffersToLLVMPipeline)))
       return errors.toStatus("cannot lower the module to LLVM");
   }
-  auto engine = makeEngine(module, state->constants);
+  auto engine = makeEngine(module, state->constants, options.sharedLibs);
   if (!engine.ok())
     return engine.status();
   state->engine = std::move(*engine);

@@ -15,6 +15,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 using namespace mlir;
 
@@ -221,26 +222,32 @@ ResultLayout::ResultLayout(const std::vector<HostValueType> &results)
   size = alignTo(size, 8);
 }
 
-static NDArray takeTensor(const HostValueType &type, const uint8_t *storage) {
+/// Who frees a buffer. Two results may be views of one.
+using BufferOwners = std::map<uint8_t *, std::shared_ptr<uint8_t>>;
+
+static NDArray takeTensor(const HostValueType &type, const uint8_t *storage,
+                          BufferOwners &owners) {
   std::vector<int64_t> words(3 + type.shape.size());
   std::memcpy(words.data(), storage, words.size() * sizeof(int64_t));
   auto *allocated = reinterpret_cast<uint8_t *>(words[0]);
   auto *aligned = reinterpret_cast<uint8_t *>(words[1]);
-  std::shared_ptr<uint8_t> owner(allocated, [](uint8_t *p) { std::free(p); });
+  std::shared_ptr<uint8_t> &owner = owners[allocated];
+  if (!owner)
+    owner.reset(allocated, [](uint8_t *p) { std::free(p); });
   // Function results have the identity layout: contiguous from the offset.
   std::vector<int64_t> shape(words.begin() + 3, words.end());
-  size_t elementBytes = scalarBytes(type);
-  return NDArray::view(
-      type.dtype, shape,
-      std::shared_ptr<const uint8_t>(owner, aligned + words[2] * elementBytes));
+  size_t offset = static_cast<size_t>(words[2]) * scalarBytes(type);
+  return NDArray::view(type.dtype, shape,
+                       std::shared_ptr<const uint8_t>(owner, aligned + offset));
 }
 
 std::vector<NDArray> ResultLayout::takeResults(const uint8_t *storage) const {
+  BufferOwners owners;
   std::vector<NDArray> arrays;
   for (size_t i = 0; i < results.size(); ++i) {
     const HostValueType &type = results[i];
     if (!type.isScalar) {
-      arrays.push_back(takeTensor(type, storage + offsets[i]));
+      arrays.push_back(takeTensor(type, storage + offsets[i], owners));
       continue;
     }
     NDArray scalar(type.dtype, {});

@@ -29,8 +29,9 @@ struct ArrayFile {
 };
 
 /// Reads an .npy file, or one tensor of a .safetensors file (the only one if
-/// `tensor` is empty).
-Expected<NDArray> readArray(const ArrayFile &file);
+/// `tensor` is empty). `rawType` is what items of an .npy file are that NumPy
+/// has no type for.
+Expected<NDArray> readArray(const ArrayFile &file, DType rawType = DType::BF16);
 
 /// Writes an .npy file.
 Status writeArray(const std::string &path, const NDArray &array);

@@ -50,6 +50,8 @@ struct HostOptions {
   /// Whether float32 matrix products call OpenBLAS: much faster, and the sums
   /// are the same but for the order of addition.
   bool useBLAS = false;
+  /// Libraries that define functions which the module only declares.
+  std::vector<std::string> sharedLibs;
 };
 
 class HostProgram {

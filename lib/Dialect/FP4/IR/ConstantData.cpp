@@ -1,5 +1,4 @@
-//===- ConstantData.cpp - Floats and bytes of constant attributes
-//------------===//
+//===- ConstantData.cpp - Floats and bytes of constant attributes ---------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- FP4Attributes.cpp - Formats in text and in MLIR types
-//-----------------===//
+//===- FP4Attributes.cpp - Formats in text and in MLIR types --------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

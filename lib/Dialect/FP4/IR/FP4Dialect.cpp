@@ -1,5 +1,4 @@
-//===- FP4Dialect.cpp - Registration and dialect hooks
-//-----------------------===//
+//===- FP4Dialect.cpp - Registration and dialect hooks --------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FP4Bytecode.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/InliningUtils.h"
@@ -38,6 +38,7 @@ void FP4Dialect::initialize() {
 #include "fp4/Dialect/FP4/IR/FP4Ops.cpp.inc"
       >();
   addInterfaces<FP4InlinerInterface>();
+  addBytecodeInterface(this);
 }
 
 Operation *FP4Dialect::materializeConstant(OpBuilder &builder, Attribute value,

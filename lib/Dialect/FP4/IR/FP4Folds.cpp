@@ -1,5 +1,4 @@
-//===- FP4Folds.cpp - Folding of the fp4 operations
-//---------------------------===//
+//===- FP4Folds.cpp - Folding of the fp4 operations -----------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,6 +19,8 @@
 #include "fp4/Numerics/Hadamard.h"
 #include "fp4/Numerics/Packing.h"
 #include "mlir/IR/Matchers.h"
+#include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace fp4;
@@ -86,38 +87,62 @@ static std::optional<PlainParts> unpackParts(MicroscaledTensorType type,
 /// quantize(dequantize(q)) has the value of q if the rule finds scales that
 /// represent every decoded value. That holds for power-of-two scales under
 /// `floor` if the element format's largest significand is all ones, since a
-/// scale smaller by 2^k only moves codes up by k binades; of the formats only
-/// E4M3 (largest 1.75 * 2^8, significands up to 1.875) lacks that.
+/// scale smaller by 2^k only moves codes up by k binades; E4M3 (largest 1.75 *
+/// 2^8, significands up to 1.875) lacks that. E5M2 has infinities and NaN among
+/// its elements, which quantization turns into a NaN scale.
 static bool isRequantizationExact(QuantizeOp op) {
   BlockFormat format = op.getType().getFormat().getBlockFormat();
   return format.scale == numerics::ScaleFormat::E8M0 &&
          format.element != numerics::ElementFormat::E4M3 &&
+         format.element != numerics::ElementFormat::E5M2 &&
          op.getEffectiveScaleRule() == numerics::ScaleRule::Floor &&
          !op.getRandom() && op.getInput().getType().getElementType().isF32();
 }
 
-static OpFoldResult foldQuantizeOfConstant(QuantizeOp op, ElementsAttr input,
-                                           FloatAttr tensorScale) {
+/// The values of a constant operand of a quantization of static type.
+static std::optional<std::vector<float>>
+readConstantInput(MicroscaledTensorType type, Attribute input) {
+  auto elements = dyn_cast_if_present<ElementsAttr>(input);
+  if (!elements || ShapedType::isDynamicShape(type.getShape()))
+    return std::nullopt;
+  return readFloats(elements);
+}
+
+/// The largest magnitude of the whole input, as the tensor scale sees it: under
+/// `saturate_inf` an infinity counts as the largest float there too.
+static float getTensorAmax(ArrayRef<float> values,
+                           numerics::NaNPolicy nanPolicy) {
+  float amax = numerics::absMax(values.data(), values.size());
+  bool saturates =
+      std::isinf(amax) && nanPolicy == numerics::NaNPolicy::SaturateInf;
+  return saturates ? std::numeric_limits<float>::max() : amax;
+}
+
+/// Quantizes `values`. Null for a given tensor scale that is not constant or
+/// not one that numbers can be divided by.
+template <typename Op>
+static PackedAttr quantizeConstant(Op op, ArrayRef<float> values,
+                                   Attribute tensorScaleAttr) {
   MicroscaledTensorType type = op.getType();
-  if (ShapedType::isDynamicShape(type.getShape()))
-    return {};
-  std::optional<std::vector<float>> values = readFloats(input);
-  if (!values)
-    return {};
   BlockFormat format = type.getFormat().getBlockFormat();
   numerics::QuantizeOptions options;
   options.rule = op.getEffectiveScaleRule();
   options.nanPolicy = op.getEffectiveNaNPolicy();
   PlainParts parts;
-  parts.codes.resize(values->size());
+  if (op.getTensorScale()) {
+    auto tensorScale = dyn_cast_if_present<FloatAttr>(tensorScaleAttr);
+    if (!tensorScale)
+      return {};
+    parts.tensorScale = tensorScale.getValue().convertToFloat();
+    if (!std::isfinite(parts.tensorScale) || parts.tensorScale <= 0)
+      return {};
+  } else {
+    parts.tensorScale = numerics::tensorScaleFor(
+        format, getTensorAmax(values, options.nanPolicy), options.rule);
+  }
+  parts.codes.resize(values.size());
   parts.scales.resize(type.getScalesType().getNumElements());
-  parts.tensorScale =
-      tensorScale
-          ? tensorScale.getValue().convertToFloat()
-          : numerics::tensorScaleFor(
-                format, numerics::absMax(values->data(), values->size()),
-                options.rule);
-  numerics::quantizeBlocks(format, options, values->data(),
+  numerics::quantizeBlocks(format, options, values.data(),
                            getNumRows(type.getShape()), type.getNumCols(),
                            parts.tensorScale, parts.codes.data(),
                            parts.scales.data());
@@ -129,11 +154,23 @@ OpFoldResult QuantizeOp::fold(FoldAdaptor adaptor) {
   if (producer && producer.getInput().getType() == getType() &&
       isRequantizationExact(*this))
     return producer.getInput();
-  auto input = dyn_cast_if_present<ElementsAttr>(adaptor.getInput());
-  auto tensorScale = dyn_cast_if_present<FloatAttr>(adaptor.getTensorScale());
-  if (!input || getRandom() || (getTensorScale() && !tensorScale))
+  if (getRandom())
     return {};
-  return foldQuantizeOfConstant(*this, input, tensorScale);
+  std::optional<std::vector<float>> values =
+      readConstantInput(getType(), adaptor.getInput());
+  if (!values)
+    return {};
+  return quantizeConstant(*this, *values, adaptor.getTensorScale());
+}
+
+OpFoldResult RotateQuantizeOp::fold(FoldAdaptor adaptor) {
+  std::optional<std::vector<float>> values =
+      readConstantInput(getType(), adaptor.getInput());
+  if (!values)
+    return {};
+  numerics::hadamard(values->data(), values->size(), getBlock(),
+                     getSigns() ? getSigns()->data() : nullptr);
+  return quantizeConstant(*this, *values, adaptor.getTensorScale());
 }
 
 OpFoldResult DequantizeOp::fold(FoldAdaptor adaptor) {

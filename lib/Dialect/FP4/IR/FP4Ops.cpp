@@ -1,5 +1,4 @@
-//===- FP4Ops.cpp - Builders and verifiers
-//------------------------------------===//
+//===- FP4Ops.cpp - Builders and verifiers --------------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- FP4Types.cpp - The microscaled tensor type
-//-----------------------------===//
+//===- FP4Types.cpp - The microscaled tensor type -------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

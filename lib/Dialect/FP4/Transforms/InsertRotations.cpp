@@ -60,10 +60,11 @@ struct InsertRotations : fp4::impl::InsertRotationsBase<InsertRotations> {
       int64_t k = matmul.getReductionSize();
       if (k % size != 0 ||
           cast<RankedTensorType>(matmul.getLhs().getType()).isDynamicDim(1)) {
-        matmul.emitRemark() << describeLayer(matmul)
-                            << " is not rotated: expected a static K that is a "
-                               "multiple of block "
-                            << size << ", got " << matmul.getLhs().getType();
+        emitRemark(matmul.getLoc())
+            << describeLayer(matmul)
+            << " is not rotated: expected a static K that is a "
+               "multiple of block "
+            << size << ", got " << matmul.getLhs().getType();
         ++numSkipped;
         return;
       }

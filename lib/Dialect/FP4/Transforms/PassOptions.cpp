@@ -58,12 +58,12 @@ std::string describeLayer(MatmulOp matmul) {
 LogicalResult checkBlocked(MatmulOp matmul, FormatAttr format) {
   auto lhs = dyn_cast<RankedTensorType>(matmul.getLhs().getType());
   if (lhs && lhs.isDynamicDim(1))
-    return matmul.emitError()
+    return emitError(matmul.getLoc())
            << describeLayer(matmul) << ": expected 'lhs' with a static K, got "
            << lhs;
   int64_t block = format.getBlockCols(), k = matmul.getReductionSize();
   if (k % block != 0)
-    return matmul.emitError()
+    return emitError(matmul.getLoc())
            << describeLayer(matmul) << ": expected K to be a multiple of the "
            << "block " << block << " of " << format << ", got " << k;
   return success();

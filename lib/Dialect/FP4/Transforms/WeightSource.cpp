@@ -32,6 +32,13 @@ bool isConstantWeight(Value value) {
 }
 
 std::optional<WeightSource> WeightSource::match(Value value) {
+  std::optional<WeightSource> source = matchAnyRank(value);
+  if (source && source->type.getRank() != 2)
+    return std::nullopt;
+  return source;
+}
+
+std::optional<WeightSource> WeightSource::matchAnyRank(Value value) {
   WeightSource source;
   while (Operation *producer = value.getDefiningOp()) {
     if (auto hadamard = dyn_cast<HadamardOp>(producer))
@@ -42,13 +49,18 @@ std::optional<WeightSource> WeightSource::match(Value value) {
   }
   source.op = value.getDefiningOp<arith::ConstantOp>();
   source.type = dyn_cast<RankedTensorType>(value.getType());
-  if (!source.op || !source.type || source.type.getRank() != 2)
+  if (!source.op || !source.type || source.type.getRank() == 0)
     return std::nullopt;
   Type element = source.type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isF16())
     return std::nullopt;
   source.attr = cast<ElementsAttr>(source.op.getValue());
   return source;
+}
+
+std::string WeightSource::keyWith(StringRef suffix) const {
+  StringRef key = getResourceKey(attr);
+  return ((key.empty() ? "weight" : key) + suffix).str();
 }
 
 /// Rounds to the type in which a rotation leaves its result.
@@ -78,7 +90,7 @@ bool WeightSource::readRows(int64_t first, int64_t count, float *out) const {
 }
 
 int64_t WeightSource::chunkRows() const {
-  int64_t wanted = (int64_t(1) << 22) / std::max<int64_t>(cols(), 1);
+  int64_t wanted = (int64_t(1) << 20) / std::max<int64_t>(cols(), 1);
   return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(rows(), 1));
 }
 

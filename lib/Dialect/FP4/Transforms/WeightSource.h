@@ -30,19 +30,26 @@ public:
   /// Nothing unless `value` is an [N, K] arith.constant of f32, bf16 or f16
   /// behind any number of arith.extf and fp4.hadamard.
   static std::optional<WeightSource> match(mlir::Value value);
+  /// The same for a constant of any rank, whose rows are all leading dimensions
+  /// together.
+  static std::optional<WeightSource> matchAnyRank(mlir::Value value);
 
-  int64_t rows() const { return type.getDimSize(0); }
-  int64_t cols() const { return type.getDimSize(1); }
+  int64_t rows() const {
+    return mlir::ShapedType::getNumElements(type.getShape().drop_back());
+  }
+  int64_t cols() const { return type.getShape().back(); }
   /// The constant without casts and rotations.
   mlir::ElementsAttr constant() const { return attr; }
   mlir::arith::ConstantOp constantOp() const { return op; }
+  /// A resource key for what is computed from the constant.
+  std::string keyWith(llvm::StringRef suffix) const;
   /// The rotations, the first one applied first.
   llvm::ArrayRef<HadamardOp> rotations() const { return hadamards; }
 
   /// Writes rows [first, first + count) with casts and rotations applied. False
   /// if the constant's resource has no readable bytes.
   bool readRows(int64_t first, int64_t count, float *out) const;
-  /// Rows that take about 16 MB as float32: the unit of streaming.
+  /// Rows that take about 4 MB as float32: the unit of streaming.
   int64_t chunkRows() const;
   /// "cannot read its resource" or "weight is nan at row 3, column 4, ..."
   /// before rotations, or success.

@@ -158,8 +158,10 @@ static bool isCompatible(Type given, Type argument) {
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto kernel =
-      symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  Operation *callee = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  if (callee && !getKernelAttr().getNestedReferences().empty())
+    return success();
+  auto kernel = dyn_cast_if_present<KernelOp>(callee);
   if (!kernel) // C1
     return emitOpError() << "expected " << getKernelAttr()
                          << " to be a fp4gpu.kernel";

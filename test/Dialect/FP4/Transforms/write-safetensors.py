@@ -5,7 +5,6 @@ repeats to fill the shape; or it is a list of settings over zeros, "diag=V" for
 the diagonal of a matrix and "I=V" for the value at flat index I.
 """
 
-import itertools
 import json
 import math
 import struct
@@ -17,10 +16,12 @@ def encode(dtype, value):
     return {"F32": bits, "BF16": bits[2:]}.get(dtype) or struct.pack("<b", int(value))
 
 
-def expand(text, shape):
+def expand(dtype, text, shape):
     count = math.prod(shape)
     if "=" not in text:
-        return itertools.islice(itertools.cycle(text.split(",")), count)
+        pattern = [encode(dtype, value) for value in text.split(",")]
+        repeated = b"".join(pattern) * (count // len(pattern) + 1)
+        return repeated[: count * len(pattern[0])]
     values = [0.0] * count
     for setting in text.split(","):
         where, value = setting.split("=")
@@ -28,7 +29,7 @@ def expand(text, shape):
             values[:: shape[1] + 1] = [value] * shape[0]
         else:
             values[int(where)] = value
-    return values
+    return b"".join(encode(dtype, value) for value in values)
 
 
 path, tensors = sys.argv[1], sys.argv[2:]
@@ -37,7 +38,7 @@ for text in tensors:
     name, dtype, extents, values = text.split(":")
     shape = [int(extent) for extent in extents.split(",")]
     begin = len(data)
-    data += b"".join(encode(dtype, value) for value in expand(values, shape))
+    data += expand(dtype, values, shape)
     header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, len(data)]}
 text = json.dumps(header).encode()
 text += b" " * (-len(text) % 8)

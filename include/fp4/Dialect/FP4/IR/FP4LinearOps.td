@@ -1,4 +1,4 @@
-//===- FP4LinearOps.td - Rotations and matrix products ------*- tablegen -*-===//
+//===- FP4LinearOps.td - Rotations and matrix products -----*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FP4Ops.td - All operations of the fp4 dialect --------*- tablegen -*-===//
+//===- FP4Ops.td - All operations of the fp4 dialect -------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- FP4QuantizeOps.td - Between floats and blocks --------*- tablegen -*-===//
+//===- FP4QuantizeOps.td - Between floats and blocks -------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -221,6 +221,7 @@ def FP4_RotateQuantizeOp : FP4_Op<"rotate_quantize", [Pure]> {
     ::fp4::numerics::NaNPolicy getEffectiveNaNPolicy();
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif // FP4_DIALECT_FP4_IR_FP4QUANTIZEOPS_TD

@@ -1,4 +1,4 @@
-//===- Passes.td - Passes over the fp4 dialect --------------*- tablegen -*-===//
+//===- Passes.td - Passes over the fp4 dialect -------------*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -70,6 +70,56 @@ def InsertRotations : Pass<"fp4-insert-rotations"> {
   let statistics = [
     Statistic<"numRotated", "num-rotated", "Layers rotated">,
     Statistic<"numSkipped", "num-skipped", "Layers that the block does not divide">
+  ];
+  let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
+}
+
+def FuseRotations : Pass<"fp4-fuse-rotations"> {
+  let summary = "Move rotations to where they cost least";
+  let description = [{
+    Chooses for every value above a rotation whether the program keeps it as it
+    is or rotated, so that the least work remains at run time (a minimum cut;
+    what an operation allows is its model of `RotationOpInterface`), and folds
+    rotations of constants into them.
+
+    (* example filepath=test/Dialect/FP4/Transforms/fuse-rotations.mlir *)
+
+    | operation | what a rotation of its result does |
+    |---|---|
+    | constant | folds in, as float32 for widened weights |
+    | `fp4.matmul`, constant weight, no activation | absorbed: x W^T R = x (R^T W)^T, and the bias is rotated |
+    | `tensor.collapse_shape`, `expand_shape`, `cast` that keep blocks whole | passes |
+    | `arith` casts between floats | passes; values are rounded after the rotation instead of before |
+    | `arith` and `linalg` sums, differences, negations, products and quotients by what does not vary along the last dimension, transpositions and broadcasts of other dimensions | passes; all summands are rotated |
+    | `linalg` contractions, for the factor whose last dimension is the result's (attention: probabilities times values) | passes |
+    | product with a constant vector, read by linear layers only (the gain of an RMSNorm) | passes; the vector moves into the layers' weights and into `fp4.input_gain` |
+    | anything else: activations, softmax, arguments | blocked |
+
+    A rotated value can be read by a sum of squares along the last dimension (the
+    mean square of an RMSNorm) and by a float `fp4.matmul`, whose weight then
+    absorbs the rotation. Any other reader gets an inverse rotation, one per
+    value, if the whole is still cheaper.
+
+    `linalg` operations are recognized by their bodies: linear in the operands
+    that vary along the last dimension. An RMSNorm may be one `linalg.generic`
+    behind its mean square or several operations; `math.powf` as the square is
+    not recognized.
+
+    Guarantees: the result differs by the rounding of rotated constants (float32)
+    and of float casts that a rotation has passed. One rotation per distinct
+    value is left. Rotations stay where they are when moving them gains nothing.
+    Does not move rotations down from operands to results unless a rotation below
+    asks for it.
+  }];
+  let options = [
+    Option<"foldConstants", "fold-constants", "bool", /*default=*/"true",
+           "Evaluate rotations of constants, which makes them float32. Without "
+           "it --fp4-quantize-weights reads through them: the same bits from "
+           "half the memory">
+  ];
+  let statistics = [
+    Statistic<"numRemoved", "num-removed", "Rotations at run time removed">,
+    Statistic<"numFolded", "num-folded", "Rotations folded into constants">
   ];
   let dependentDialects = ["::fp4::FP4Dialect", "::mlir::arith::ArithDialect"];
 }

@@ -80,8 +80,9 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
 
     The attribute `fp4.layer`, if there is one, names the layer in the manifest.
 
-    - (C1) `kernel` is a `fp4gpu.kernel`, with as many arguments as there are
-      operands and results.
+    - (C1) `kernel` is a `fp4gpu.kernel` with as many arguments as there are
+      operands and results, or already device code in a `gpu.module`, whose
+      arguments are no longer checked.
     - (C2) a tensor agrees with its `memref`: same shape and element type, or
       `i8` where the elements have 8 bits, or `i8` and half of the last
       dimension where they have 4.
@@ -96,7 +97,7 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
     // as in fp4gpu.kernel: d is 256.0 everywhere
     ```
   }];
-  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$inputs);
+  let arguments = (ins SymbolRefAttr:$kernel, Variadic<AnyType>:$inputs);
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let assemblyFormat = [{
     $kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)

@@ -70,7 +70,8 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
 
     A schedule is chosen from a table by target and shape
-    (`--convert-fp4-to-fp4gpu`); writing another one in the IR overrides it.
+    (`--convert-fp4-to-fp4gpu`), unless the attribute `fp4gpu.schedule` of an
+    `fp4.matmul` asks for another one.
 
     - (C1) every number is positive.
 

@@ -1,0 +1,92 @@
+//===- FP4GPUToNVVM.cpp - Kernels to gpu.module and NVVM ------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The pass: one gpu.module for all kernels of the module, lowered by the
+// family of the target. Control flow and arithmetic stay scf and arith; MLIR's
+// own passes take them further.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+#include "fp4/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace fp4 {
+#define GEN_PASS_DEF_CONVERTFP4GPUTONVVM
+#include "fp4/Conversion/Passes.h.inc"
+} // namespace fp4
+
+using namespace fp4::gpu;
+
+namespace {
+struct ConvertFP4GPUToNVVM
+    : fp4::impl::ConvertFP4GPUToNVVMBase<ConvertFP4GPUToNVVM> {
+  using ConvertFP4GPUToNVVMBase::ConvertFP4GPUToNVVMBase;
+  void runOnOperation() override;
+
+private:
+  mlir::gpu::GPUModuleOp createDeviceModule(const GPUArch &arch);
+};
+} // namespace
+
+/// An empty gpu.module for `arch` at the end of the module.
+mlir::gpu::GPUModuleOp
+ConvertFP4GPUToNVVM::createDeviceModule(const GPUArch &arch) {
+  auto builder = OpBuilder::atBlockEnd(getOperation().getBody());
+  // The verifier's table of tcgen05 operations lacks sm_103a; ours
+  // (--fp4-check-gpu-legality) has it.
+  auto target = NVVM::NVVMTargetAttr::get(
+      &getContext(), /*O=*/3, "nvptx64-nvidia-cuda", arch.name,
+      "+ptx" + std::to_string(arch.ptxVersion), /*flags=*/nullptr,
+      /*files=*/nullptr, /*verifyTarget=*/false);
+  auto device =
+      mlir::gpu::GPUModuleOp::create(builder, getOperation().getLoc(),
+                                     "kernels", builder.getArrayAttr(target));
+  (*getOperation())
+      .setAttr(mlir::gpu::GPUDialect::getContainerModuleAttrName(),
+               builder.getUnitAttr());
+  return device;
+}
+
+void ConvertFP4GPUToNVVM::runOnOperation() {
+  ModuleOp module = getOperation();
+  auto kernels = llvm::to_vector(module.getOps<KernelOp>());
+  if (kernels.empty())
+    return;
+  const GPUArch *arch = findGPUArch(target);
+  if (!arch) {
+    module.emitError() << "unsupported target '" << target
+                       << "'; supported: " << listGPUArchs();
+    return signalPassFailure();
+  }
+  if (Operation *clash = module.lookupSymbol("kernels")) {
+    clash->emitError("expected no symbol 'kernels' ahead of the module of "
+                     "device code");
+    return signalPassFailure();
+  }
+  mlir::gpu::GPUModuleOp device = createDeviceModule(*arch);
+  for (KernelOp kernel : kernels) {
+    FailureOr<KernelPlan> plan = planKernel(kernel, *arch);
+    if (failed(plan) ||
+        failed(arch->family == GPUFamily::SM120 ? lowerToSM120(*plan, device)
+                                                : lowerToSM100(*plan, device)))
+      return signalPassFailure();
+    ++numLowered;
+  }
+  module.walk([&](LaunchOp launch) {
+    launch.setKernelAttr(SymbolRefAttr::get(
+        device.getSymNameAttr(),
+        FlatSymbolRefAttr::get(launch.getKernelAttr().getLeafReference())));
+  });
+  for (KernelOp kernel : kernels)
+    kernel.erase();
+}

@@ -1,0 +1,210 @@
+//===- KernelABI.cpp - Signatures and their description -------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How the arguments of a kernel are passed, and the same in attributes for the
+// launch manifest: TMA descriptors by value with the parameters that
+// cuTensorMapEncodeTiled needs (CUDA driver API, "Tensor Map Object
+// Management"), other arrays as pointers, scalars by value.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelSkeleton.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+static constexpr StringLiteral kSharedName = "shared_memory";
+
+/// Dynamic shared memory of all kernels in the module.
+static LLVM::GlobalOp getSharedMemory(KernelBuilder &b, Operation *device) {
+  if (Operation *global = SymbolTable::lookupSymbolIn(device, kSharedName))
+    return cast<LLVM::GlobalOp>(global);
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
+  return LLVM::GlobalOp::create(b, type, /*isConstant=*/false,
+                                LLVM::Linkage::External, kSharedName,
+                                /*value=*/Attribute(), /*alignment=*/1024,
+                                /*addrSpace=*/3, /*dsoLocal=*/true);
+}
+
+/// The device type of a kernel argument.
+static Type getDeviceType(KernelBuilder &b, Type type, bool isTensorMap) {
+  if (isa<MemRefType>(type))
+    return b.pointer(isTensorMap ? 0 : 1);
+  return type.isIndex() ? b.getI32Type() : type;
+}
+
+static void setArgumentAttributes(LLVM::LLVMFuncOp function, unsigned index,
+                                  bool isTensorMap) {
+  MLIRContext *context = function.getContext();
+  auto set = [&](StringRef name, Attribute value) {
+    function.setArgAttr(index, name, value);
+  };
+  auto i64 = IntegerType::get(context, 64);
+  if (isTensorMap) {
+    auto bytes = LLVM::LLVMArrayType::get(IntegerType::get(context, 8), 128);
+    set(LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes));
+    set(LLVM::LLVMDialect::getAlignAttrName(), IntegerAttr::get(i64, 64));
+    set(NVVM::NVVMDialect::getGridConstantAttrName(), UnitAttr::get(context));
+    return;
+  }
+  set(LLVM::LLVMDialect::getAlignAttrName(), IntegerAttr::get(i64, 16));
+  set(LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(context));
+}
+
+void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
+                                   int64_t extraSharedBytes) {
+  b.setInsertionPointToEnd(&device->getRegion(0).front());
+  LLVM::GlobalOp global = getSharedMemory(b, device);
+  SmallVector<Type> types;
+  for (BlockArgument argument : plan.kernel.getBody().getArguments())
+    types.push_back(getDeviceType(b, argument.getType(),
+                                  plan.isTensorMap(argument.getArgNumber())));
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), types);
+  auto func = LLVM::LLVMFuncOp::create(b, plan.kernel.getSymName(), type);
+  function = func;
+  for (BlockArgument argument : plan.kernel.getBody().getArguments())
+    if (isa<MemRefType>(argument.getType()))
+      setArgumentAttributes(func, argument.getArgNumber(),
+                            plan.isTensorMap(argument.getArgNumber()));
+  func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  func->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                b.getI32IntegerAttr(1));
+  int64_t sharedBytes =
+      plan.getRingBytes() + plan.schedule.getStages() * 16 + extraSharedBytes;
+  SmallVector<Attribute> arguments;
+  for (unsigned i = 0; i < types.size(); ++i)
+    arguments.push_back(describeArgument(i));
+  func->setAttr(
+      "fp4gpu.launch",
+      b.getDictionaryAttr(
+          {b.getNamedAttr("arguments", b.getArrayAttr(arguments)),
+           b.getNamedAttr("block", b.getI64ArrayAttr({threads, 1, 1})),
+           b.getNamedAttr("dynamic_shared_memory",
+                          b.getI64IntegerAttr(sharedBytes)),
+           b.getNamedAttr("grid", describeGrid())}));
+  Block *entry = func.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  mapping.map(plan.kernel.getBody().getArguments(), entry->getArguments());
+  shared = LLVM::AddressOfOp::create(b, global);
+}
+
+void KernelSkeleton::endFunction() { LLVM::ReturnOp::create(b, ValueRange()); }
+
+//===----------------------------------------------------------------------===//
+// Description for the manifest
+//===----------------------------------------------------------------------===//
+
+/// A size as the manifest has it: a number, or the name of the argument that
+/// holds it.
+static Attribute describeSize(KernelPlan &plan, Builder &builder,
+                              unsigned dim) {
+  ArrayRef<int64_t> sizes = plan.forTiles.getStaticSizes();
+  if (!ShapedType::isDynamic(sizes[dim]))
+    return builder.getI64IntegerAttr(sizes[dim]);
+  unsigned position = dim == 1 && ShapedType::isDynamic(sizes[0]) ? 1 : 0;
+  auto argument =
+      dyn_cast<BlockArgument>(plan.forTiles.getDynamicSizes()[position]);
+  if (!argument)
+    return builder.getStringAttr("?");
+  return builder.getStringAttr(
+      plan.kernel.getArgumentName(argument.getArgNumber()));
+}
+
+DictionaryAttr KernelSkeleton::describeGrid() {
+  auto ceilDiv = [&](unsigned dim, int64_t tile) -> Attribute {
+    return b.getDictionaryAttr(
+        {b.getNamedAttr("size", describeSize(plan, b, dim)),
+         b.getNamedAttr("tile", b.getI64IntegerAttr(tile))});
+  };
+  // Any smaller grid works too: blocks loop over the tiles.
+  Attribute factors[] = {ceilDiv(0, plan.schedule.getTileM()),
+                         ceilDiv(1, plan.schedule.getTileN())};
+  return b.getDictionaryAttr({b.getNamedAttr("x", b.getArrayAttr(factors))});
+}
+
+DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
+  MemRefType source = tile.getSourceType();
+  int64_t rowBytes = source.getDimSize(1) / 2;
+  Attribute rows = source.isDynamicDim(0)
+                       ? describeSize(plan, b, tile.followsRows ? 0 : 1)
+                       : b.getI64IntegerAttr(source.getDimSize(0));
+  auto named = [&](StringRef name, Attribute value) {
+    return b.getNamedAttr(name, value);
+  };
+  return b.getDictionaryAttr({
+      named("box", b.getI64ArrayAttr({tile.getRowBytes(), tile.getShape()[0]})),
+      named("data_type", b.getStringAttr("uint8")),
+      named("element_strides", b.getI64ArrayAttr({1, 1})),
+      named("fill", b.getStringAttr("zero")),
+      named("interleave", b.getStringAttr("none")),
+      named("l2_promotion", b.getStringAttr("128B")),
+      named("shape", b.getArrayAttr({b.getI64IntegerAttr(rowBytes), rows})),
+      named("strides", b.getI64ArrayAttr({rowBytes})),
+      named("swizzle",
+            b.getStringAttr(std::to_string(tile.getRowBytes()) + "B")),
+  });
+}
+
+/// The shape of a kernel's array. A dynamic extent is that of the result's rows
+/// (or columns) or, of a scale array, the number of tiles of them.
+ArrayAttr KernelSkeleton::describeShape(unsigned index) {
+  BlockArgument argument = plan.kernel.getBody().getArgument(index);
+  unsigned dim = 0;
+  bool isScales = false;
+  for (TilePlan *tile : plan.getTiles())
+    if (tile->source == argument) {
+      dim = tile->followsRows ? 0 : 1;
+      isScales = !tile->isElements;
+    }
+  SmallVector<Attribute> shape;
+  for (int64_t extent : cast<MemRefType>(argument.getType()).getShape()) {
+    Attribute size = ShapedType::isDynamic(extent)
+                         ? describeSize(plan, b, dim)
+                         : b.getI64IntegerAttr(extent);
+    if (ShapedType::isDynamic(extent) && isScales)
+      size = b.getDictionaryAttr(
+          {b.getNamedAttr("size", size),
+           b.getNamedAttr("tile", b.getI64IntegerAttr(kScaleTileRows))});
+    shape.push_back(size);
+  }
+  return b.getArrayAttr(shape);
+}
+
+DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
+  Type type = plan.kernel.getBody().getArgument(index).getType();
+  SmallVector<NamedAttribute> fields;
+  auto add = [&](StringRef name, Attribute value) {
+    fields.push_back(b.getNamedAttr(name, value));
+  };
+  auto print = [&](Type type) {
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return b.getStringAttr(text);
+  };
+  add("name", b.getStringAttr(plan.kernel.getArgumentName(index)));
+  auto global = dyn_cast<MemRefType>(type);
+  if (!global) {
+    add("kind", b.getStringAttr("value"));
+    add("type", type.isIndex() ? b.getStringAttr("i32") : print(type));
+    return b.getDictionaryAttr(fields);
+  }
+  add("kind",
+      b.getStringAttr(plan.isTensorMap(index) ? "tensor_map" : "pointer"));
+  add("type", print(global.getElementType()));
+  add("shape", describeShape(index));
+  for (TilePlan *tile : plan.getTiles())
+    if (tile->isElements && tile->source.getArgNumber() == index)
+      add("tensor_map", describeTensorMap(*tile));
+  return b.getDictionaryAttr(fields);
+}
+
+} // namespace fp4::gpu

@@ -1,0 +1,175 @@
+//===- KernelPlan.cpp - A kernel taken apart for lowering -----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Recognizes the one shape of kernel that the families lower: a persistent
+// loop over tiles of a pipelined block-scaled product with an epilogue.
+// Everything else verifier-valid gets a diagnostic that names the part.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelPlan.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+/// The only operation of type `OpTy` in `block`, which must have one.
+template <typename OpTy>
+static FailureOr<OpTy> findOnly(Operation *parent, Block &block) {
+  auto ops = block.getOps<OpTy>();
+  if (llvm::hasSingleElement(ops))
+    return *ops.begin();
+  return parent->emitOpError()
+         << "expected one " << OpTy::getOperationName() << ", got "
+         << std::distance(ops.begin(), ops.end());
+}
+
+/// Scalars of the kernel may be computed ahead of the loop.
+static LogicalResult checkScalarPart(KernelOp kernel) {
+  for (Operation &op : kernel.getBody().front()) {
+    auto load = dyn_cast<memref::LoadOp>(op);
+    bool isScalarLoad = load && load.getMemRefType().getRank() == 0;
+    if (isa<ForTilesOp, ReturnOp>(op) || isScalarLoad ||
+        isa<arith::ArithDialect>(op.getDialect()))
+      continue;
+    return op.emitOpError() << "expected only arith operations and loads of "
+                               "scalars ahead of fp4gpu.for_tiles";
+  }
+  return success();
+}
+
+/// Checks the parts of the tile loop for operations that are not planned for.
+static LogicalResult checkTileBody(ForTilesOp forTiles) {
+  for (Operation &op : forTiles.getBody().front())
+    if (!isa<ZeroOp, PipelineOp, EpilogueOp>(op))
+      return op.emitOpError()
+             << "expected only zero, pipeline and epilogue in a tile loop";
+  return success();
+}
+
+/// The plan of the tile that `value`, a consumed tile, was copied from.
+static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
+                                    bool isElements) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  Block &consume = plan.pipeline.getConsume().front();
+  if (!argument || argument.getOwner() != &consume)
+    return plan.mma.emitOpError()
+           << "expected tiles that are arguments of 'consume'";
+  auto yield = cast<YieldOp>(plan.pipeline.getProduce().front().back());
+  auto copy =
+      yield.getValues()[argument.getArgNumber() - 1].getDefiningOp<CopyOp>();
+  if (!copy)
+    return yield.emitOpError() << "expected tiles from fp4gpu.copy";
+  auto source = dyn_cast<BlockArgument>(copy.getSource());
+  if (!source || source.getOwner() != &plan.kernel.getBody().front())
+    return copy.emitOpError() << "expected a kernel argument as source";
+  Block &tiles = plan.forTiles.getBody().front();
+  Value steps = plan.pipeline.getProduce().getArgument(0);
+  if (copy.getIndices().size() != 2 || copy.getIndices()[1] != steps ||
+      !llvm::is_contained(tiles.getArguments(), copy.getIndices()[0]))
+    return copy.emitOpError() << "expected an index of the tile loop and the "
+                                 "index of the pipeline";
+  TilePlan tile{};
+  tile.type = copy.getTile().getType();
+  tile.source = source;
+  tile.followsRows = copy.getIndices()[0] == tiles.getArgument(0);
+  tile.isElements = isElements;
+  return tile;
+}
+
+static LogicalResult planTiles(KernelPlan &plan) {
+  MmaOp mma = plan.mma;
+  FailureOr<TilePlan> lhs = planTile(plan, mma.getLhs(), true);
+  FailureOr<TilePlan> rhs = planTile(plan, mma.getRhs(), true);
+  FailureOr<TilePlan> lhsScales = planTile(plan, mma.getLhsScales(), false);
+  FailureOr<TilePlan> rhsScales = planTile(plan, mma.getRhsScales(), false);
+  if (failed(lhs) || failed(rhs) || failed(lhsScales) || failed(rhsScales))
+    return failure();
+  plan.lhs = *lhs;
+  plan.rhs = *rhs;
+  plan.lhsScales = *lhsScales;
+  plan.rhsScales = *rhsScales;
+  for (TilePlan *tile : plan.getTiles()) {
+    bool isLhs = tile == &plan.lhs || tile == &plan.lhsScales;
+    if (tile->followsRows != isLhs)
+      return plan.mma.emitOpError()
+             << "expected '" << (isLhs ? "lhs" : "rhs")
+             << "' tiles that follow the " << (isLhs ? "first" : "second")
+             << " index of the tile loop";
+  }
+  // Elements come first: their swizzle wants tiles at multiples of 1024 bytes.
+  int64_t offset = 0;
+  for (TilePlan *tile : plan.getTiles()) {
+    tile->offset = offset;
+    offset += tile->getBytes();
+  }
+  plan.copiedBytes = offset;
+  plan.stageBytes = llvm::alignTo(offset, 1024);
+  return success();
+}
+
+static LogicalResult checkSchedule(KernelPlan &plan) {
+  AccType acc = plan.mma.getAcc().getType();
+  ScheduleAttr schedule = plan.schedule;
+  int64_t depth = plan.lhs.getShape()[1];
+  if (acc.getRows() != schedule.getTileM() ||
+      acc.getCols() != schedule.getTileN() || depth != schedule.getTileK())
+    return plan.kernel.emitOpError()
+           << "expected a schedule with the tile of the body, " << acc.getRows()
+           << "x" << acc.getCols() << "x" << depth << ", got " << schedule;
+  // A tile of scales has 128 rows.
+  if (acc.getRows() % kScaleTileRows != 0 ||
+      acc.getCols() % kScaleTileRows != 0)
+    return plan.kernel.emitOpError()
+           << "expected a tile of multiples of " << kScaleTileRows
+           << " rows and columns, got " << acc.getRows() << "x"
+           << acc.getCols();
+  if (!llvm::is_contained({64, 128, 256}, depth))
+    return plan.kernel.emitOpError()
+           << "expected a tile depth of 64, 128 or 256, got " << depth;
+  return success();
+}
+
+FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch) {
+  KernelPlan plan{};
+  plan.kernel = kernel;
+  plan.arch = &arch;
+  plan.schedule = kernel.getSchedule();
+  Block &body = kernel.getBody().front();
+  FailureOr<ForTilesOp> forTiles = findOnly<ForTilesOp>(kernel, body);
+  if (failed(forTiles) || failed(checkScalarPart(kernel)) ||
+      failed(checkTileBody(*forTiles)))
+    return failure();
+  plan.forTiles = *forTiles;
+  Block &tileBody = forTiles->getBody().front();
+  FailureOr<PipelineOp> pipeline = findOnly<PipelineOp>(*forTiles, tileBody);
+  FailureOr<EpilogueOp> epilogue = findOnly<EpilogueOp>(*forTiles, tileBody);
+  if (failed(pipeline) || failed(epilogue))
+    return failure();
+  plan.pipeline = *pipeline;
+  plan.epilogue = *epilogue;
+  FailureOr<MmaOp> mma =
+      findOnly<MmaOp>(*pipeline, pipeline->getConsume().front());
+  if (failed(mma))
+    return failure();
+  plan.mma = *mma;
+  if (!pipeline->getInit().getDefiningOp<ZeroOp>() ||
+      epilogue->getAcc() != pipeline->getResult() ||
+      !llvm::equal(epilogue->getIndices(), tileBody.getArguments()))
+    return epilogue->emitOpError()
+           << "expected the sum of a pipeline from zero, stored at the indices "
+              "of the tile loop";
+  plan.scaleKind =
+      mma->getBlockSize() == 16 ? ScaleKind::UE4M3 : ScaleKind::UE8M0;
+  if (failed(planTiles(plan)) || failed(checkSchedule(plan)))
+    return failure();
+  return plan;
+}
+
+} // namespace fp4::gpu

@@ -1,0 +1,76 @@
+//===- KernelPlan.h - A kernel taken apart for lowering ---------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What all families derive from a fp4gpu.kernel before they emit code: its
+// parts, where the tiles of a stage lie in shared memory, how each argument is
+// passed. What a family requires beyond that it checks itself.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELPLAN_H
+#define FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELPLAN_H
+
+#include "KernelBuilder.h"
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
+#include "fp4/Dialect/FP4GPU/IR/GPUArch.h"
+
+namespace fp4::gpu {
+
+/// One tile of a stage.
+struct TilePlan {
+  TileType type;
+  /// The kernel argument that is copied.
+  mlir::BlockArgument source;
+  /// Whether the row index is that of the output tile's rows or its columns.
+  bool followsRows;
+  /// Elements go by TMA with swizzled rows, scales as consecutive bytes.
+  bool isElements;
+  /// Position in the stage.
+  int64_t offset;
+
+  int64_t getBytes() const { return type.getByteSize(); }
+  llvm::ArrayRef<int64_t> getShape() const { return type.getShape(); }
+  mlir::MemRefType getSourceType() const {
+    return mlir::cast<mlir::MemRefType>(source.getType());
+  }
+  /// Bytes of a row of elements.
+  int64_t getRowBytes() const { return getShape()[1] / 2; }
+};
+
+struct KernelPlan {
+  KernelOp kernel;
+  const GPUArch *arch;
+  ForTilesOp forTiles;
+  PipelineOp pipeline;
+  MmaOp mma;
+  EpilogueOp epilogue;
+  ScheduleAttr schedule;
+
+  TilePlan lhs, lhsScales, rhs, rhsScales;
+  ScaleKind scaleKind;
+  /// Distance of two stages, and bytes that are written in each.
+  int64_t stageBytes, copiedBytes;
+
+  llvm::SmallVector<TilePlan *, 4> getTiles() {
+    return {&lhs, &rhs, &lhsScales, &rhsScales};
+  }
+  /// Where the barriers begin.
+  int64_t getRingBytes() const { return stageBytes * schedule.getStages(); }
+  /// Whether argument `index` is passed as a TMA descriptor.
+  bool isTensorMap(unsigned index) const {
+    return index == lhs.source.getArgNumber() ||
+           index == rhs.source.getArgNumber();
+  }
+  int64_t getSteps() { return pipeline.getSteps(); }
+};
+
+/// Takes `kernel` apart, or says what about it is not understood.
+mlir::FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch);
+
+} // namespace fp4::gpu
+
+#endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELPLAN_H

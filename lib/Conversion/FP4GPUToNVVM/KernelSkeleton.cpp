@@ -1,0 +1,221 @@
+//===- KernelSkeleton.cpp - What the kernels of all families share --------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Emission of the shared parts. The argument list and its description for the
+// manifest are in KernelABI.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelSkeleton.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+using Values = KernelBuilder::Values;
+
+static constexpr int64_t kBarrierBytes = 8;
+
+void KernelSkeleton::emitScalars() {
+  for (Operation &op : plan.kernel.getBody().front()) {
+    if (isa<ForTilesOp, ReturnOp>(op))
+      continue;
+    if (auto load = dyn_cast<memref::LoadOp>(op)) {
+      Value pointer = mapping.lookup(load.getMemRef());
+      mapping.map(load.getResult(), b.load(load.getType(), pointer, 4));
+      continue;
+    }
+    b.clone(op, mapping);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+Value KernelSkeleton::extraShared(int64_t offset) {
+  int64_t barriers = 2 * kBarrierBytes * plan.schedule.getStages();
+  return b.at(shared, plan.getRingBytes() + barriers + offset);
+}
+
+Value KernelSkeleton::fullBarrier(Value stage) {
+  return b.at(b.at(shared, plan.getRingBytes()), stage, b.getI64Type());
+}
+
+Value KernelSkeleton::emptyBarrier(Value stage) {
+  int64_t base =
+      plan.getRingBytes() + kBarrierBytes * plan.schedule.getStages();
+  return b.at(b.at(shared, base), stage, b.getI64Type());
+}
+
+Value KernelSkeleton::tileAddress(const TilePlan &tile, Value stage) {
+  return b.at(b.at(shared, b.mul(stage, plan.stageBytes)), tile.offset);
+}
+
+void KernelSkeleton::initRing(int64_t consumerArrivals) {
+  for (int64_t stage = 0; stage < plan.schedule.getStages(); ++stage) {
+    b.barrierInit(fullBarrier(b.i32(stage)), 1);
+    b.barrierInit(emptyBarrier(b.i32(stage)), consumerArrivals);
+  }
+}
+
+RingPosition KernelSkeleton::advance(RingPosition position) {
+  Value next = b.add(position.stage, 1);
+  Value wraps = b.equal(next, plan.schedule.getStages());
+  Value flipped = b.bitXor(position.parity, b.i32(1));
+  return {b.select(wraps, b.i32(0), next),
+          b.select(wraps, flipped, position.parity)};
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+Value KernelSkeleton::size(unsigned dim) {
+  int64_t size = plan.forTiles.getStaticSizes()[dim];
+  if (!ShapedType::isDynamic(size))
+    return b.i32(size);
+  bool isFirstDynamic =
+      dim == 0 || !ShapedType::isDynamic(plan.forTiles.getStaticSizes()[0]);
+  return mapping.lookup(
+      plan.forTiles.getDynamicSizes()[isFirstDynamic ? 0 : 1]);
+}
+
+void KernelSkeleton::forTiles(
+    ValueRange init, function_ref<Values(Value, Value, ValueRange)> body) {
+  Value rowTiles = b.ceilDiv(size(0), plan.schedule.getTileM());
+  Value columnTiles = b.ceilDiv(size(1), plan.schedule.getTileN());
+  Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
+  // Blocks that run at the same time share a tile of the weight, the larger
+  // operand, so rows go first.
+  b.forLoop(b.blockId(), count, b.gridSize(), init,
+            [&](Value tile, ValueRange carried) {
+              Value m = b.rem(tile, rowTiles);
+              Value n = b.div(tile, rowTiles);
+              return body(m, n, carried);
+            });
+}
+
+Values KernelSkeleton::forSteps(ValueRange init,
+                                function_ref<Values(Value, ValueRange)> body) {
+  return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
+}
+
+/// Elements by TMA. The tiles of scales that belong to a tile of elements are
+/// consecutive for 128 rows; more rows take one copy each.
+void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
+                              RingPosition position) {
+  Value barrier = fullBarrier(position.stage);
+  Value shared = tileAddress(tile, position.stage);
+  Value source = mapping.lookup(tile.source);
+  ArrayRef<int64_t> shape = tile.getShape();
+  if (tile.isElements) {
+    b.copyTile(shared, source, b.mul(step, tile.getRowBytes()),
+               b.mul(index, shape[0]), barrier);
+    return;
+  }
+  int64_t copyBytes = tile.getBytes() / shape[0];
+  int64_t rowBytes = copyBytes / shape[1] * tile.getSourceType().getDimSize(1);
+  unsigned dim = tile.followsRows ? 0 : 1;
+  for (int64_t row = 0; row < shape[0]; ++row) {
+    Value rowIndex = b.add(b.mul(index, shape[0]), row);
+    // Behind the last row of the matrix stand elements that TMA made zero and
+    // results that are not stored: any scales that exist will do.
+    if (row > 0 && isRagged(dim)) {
+      Value last = b.add(b.ceilDiv(size(dim), kScaleTileRows), -1);
+      rowIndex = b.select(b.less(rowIndex, last), rowIndex, last);
+    }
+    Value offset = b.add(b.mul(rowIndex, rowBytes), b.mul(step, copyBytes));
+    b.copyBytes(b.at(shared, row * copyBytes), b.at(source, offset), copyBytes,
+                barrier);
+  }
+}
+
+void KernelSkeleton::emitProducer() {
+  for (TilePlan *tile : plan.getTiles())
+    if (tile->isElements)
+      b.prefetchTensorMap(mapping.lookup(tile->source));
+  // A fresh barrier counts as having completed the phase of parity 1, so the
+  // first round over the stages does not wait.
+  Values init = {b.i32(0), b.i32(1)};
+  forTiles(init, [&](Value m, Value n, ValueRange carried) {
+    return forSteps(carried, [&](Value step, ValueRange carried) -> Values {
+      RingPosition position{carried[0], carried[1]};
+      b.barrierWait(emptyBarrier(position.stage), position.parity);
+      b.barrierArriveExpecting(fullBarrier(position.stage), plan.copiedBytes);
+      for (TilePlan *tile : plan.getTiles())
+        emitCopy(*tile, tile->followsRows ? m : n, step, position);
+      position = advance(position);
+      return {position.stage, position.parity};
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+bool KernelSkeleton::isRagged(unsigned dim) {
+  int64_t size = plan.forTiles.getStaticSizes()[dim];
+  int64_t tile = dim == 0 ? plan.schedule.getTileM() : plan.schedule.getTileN();
+  return ShapedType::isDynamic(size) || size % tile != 0;
+}
+
+void KernelSkeleton::ifWithin(unsigned dim, Value index,
+                              function_ref<void()> body) {
+  if (!isRagged(dim))
+    return body();
+  b.ifThen(b.less(index, size(dim)), body);
+}
+
+SmallVector<Values> KernelSkeleton::loadColumns(Value column, int64_t count) {
+  SmallVector<Values> columns;
+  for (Value vector : plan.epilogue.getColumns()) {
+    Type element = cast<MemRefType>(vector.getType()).getElementType();
+    unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+    Value pointer = b.at(mapping.lookup(vector), column, element);
+    columns.push_back(b.unpack(b.load(VectorType::get(count, element), pointer,
+                                      std::min<int64_t>(16, count * bytes))));
+  }
+  return columns;
+}
+
+Value KernelSkeleton::emitElement(Value accumulated, ValueRange columns) {
+  Block &body = plan.epilogue.getBody().front();
+  IRMapping local = mapping;
+  local.map(body.getArgument(0), accumulated);
+  local.map(body.getArguments().drop_front(), columns);
+  for (Operation &op : body.without_terminator())
+    b.clone(op, local);
+  return local.lookup(cast<YieldOp>(body.back()).getValues()[0]);
+}
+
+void KernelSkeleton::storeElements(ValueRange accumulated, Value row,
+                                   Value column, ArrayRef<Values> columns) {
+  Values results;
+  for (auto [i, value] : llvm::enumerate(accumulated)) {
+    Values entries;
+    for (const Values &column : columns)
+      entries.push_back(column[i]);
+    results.push_back(emitElement(value, entries));
+  }
+  Type element = results.front().getType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  // 64-bit: a result can have more than 2^31 elements.
+  Value rowStart =
+      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(size(1)));
+  Value index = b.createOrFold<arith::AddIOp>(rowStart, b.extend(column));
+  Value pointer = b.at(mapping.lookup(plan.epilogue.getDest()), index, element);
+  unsigned perStore = std::min<size_t>(results.size(), 16 / bytes);
+  for (size_t i = 0; i < results.size(); i += perStore)
+    b.store(b.pack(ArrayRef(results).slice(i, perStore)),
+            b.at(pointer, static_cast<int64_t>(i * bytes)), perStore * bytes);
+}
+
+} // namespace fp4::gpu

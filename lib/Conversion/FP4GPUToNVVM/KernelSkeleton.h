@@ -1,0 +1,106 @@
+//===- KernelSkeleton.h - What all families share ---------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The signature, the ring of shared-memory stages and its barriers, the
+// producer, the persistent loop over tiles, and the epilogue's element code.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELSKELETON_H
+#define FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELSKELETON_H
+
+#include "KernelPlan.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace fp4::gpu {
+
+/// A stage of the ring and the parity that its current phase will complete
+/// with; both are loop-carried.
+struct RingPosition {
+  mlir::Value stage, parity;
+};
+
+class KernelSkeleton {
+public:
+  using Value = mlir::Value;
+  using Values = KernelBuilder::Values;
+
+  KernelSkeleton(KernelPlan &plan, KernelBuilder &builder)
+      : plan(plan), b(builder) {}
+
+  /// Declares the shared memory of the module `device`, and in it the function
+  /// of the plan's kernel; the builder is left in its empty body. `threads`
+  /// are those of a block, `sharedBytes` what the family uses after the ring.
+  void beginFunction(mlir::Operation *device, int64_t threads,
+                     int64_t extraSharedBytes);
+  /// Ends the function.
+  void endFunction();
+
+  /// Computes the scalars of the kernel, usable in the epilogue.
+  void emitScalars();
+
+  //===--------------------------------------------------------------------===//
+  // Shared memory
+  //===--------------------------------------------------------------------===//
+  /// Byte `offset` behind the ring and its barriers.
+  Value extraShared(int64_t offset);
+  Value fullBarrier(Value stage);
+  Value emptyBarrier(Value stage);
+  /// Where the stage's copy of `tile` begins.
+  Value tileAddress(const TilePlan &tile, Value stage);
+  /// One thread: prepares the barriers of the ring.
+  void initRing(int64_t consumerArrivals);
+  RingPosition advance(RingPosition position);
+
+  //===--------------------------------------------------------------------===//
+  // Loops
+  //===--------------------------------------------------------------------===//
+  /// The tiles of this block, in order, carrying `init`.
+  void
+  forTiles(mlir::ValueRange init,
+           llvm::function_ref<Values(Value m, Value n, mlir::ValueRange)> body);
+  /// The steps of a tile's pipeline.
+  Values forSteps(mlir::ValueRange init,
+                  llvm::function_ref<Values(Value k, mlir::ValueRange)> body);
+  /// The part of the one thread that fills the ring.
+  void emitProducer();
+
+  //===--------------------------------------------------------------------===//
+  // Epilogue
+  //===--------------------------------------------------------------------===//
+  /// Whether the matrix may end within a tile in that dimension (0 or 1).
+  bool isRagged(unsigned dim);
+  /// Rows or columns of the result.
+  Value size(unsigned dim);
+  /// Runs `body` where `index` (a row or column) is within the result.
+  void ifWithin(unsigned dim, Value index, llvm::function_ref<void()> body);
+  /// `count` consecutive entries, from `column`, of each column vector.
+  llvm::SmallVector<Values> loadColumns(Value column, int64_t count);
+  /// Stores the epilogue's results for consecutive elements of a row.
+  void storeElements(mlir::ValueRange accumulated, Value row, Value column,
+                     llvm::ArrayRef<Values> columns);
+
+private:
+  void emitCopy(const TilePlan &tile, Value index, Value step,
+                RingPosition position);
+  Value emitElement(Value accumulated, mlir::ValueRange columns);
+  mlir::DictionaryAttr describeArgument(unsigned index);
+  mlir::ArrayAttr describeShape(unsigned index);
+  mlir::DictionaryAttr describeTensorMap(const TilePlan &tile);
+  mlir::DictionaryAttr describeGrid();
+
+  KernelPlan &plan;
+  KernelBuilder &b;
+  mlir::Operation *function = nullptr;
+  Value shared;
+  /// Kernel arguments and scalars to their device values.
+  mlir::IRMapping mapping;
+};
+
+} // namespace fp4::gpu
+
+#endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELSKELETON_H

@@ -1,0 +1,64 @@
+//===- NVVMMatrix.cpp - ldmatrix and block-scaled mma.sync ----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Instructions of sm_120 and its siblings (PTX ISA, "Warp Level Matrix
+// Instructions", block scaling for mma.sync).
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+using Values = KernelBuilder::Values;
+
+/// The fields of a struct that an instruction returns.
+static Values extractAll(KernelBuilder &b, Value result) {
+  auto type = cast<LLVM::LLVMStructType>(result.getType());
+  Values fields;
+  for (int64_t i = 0, e = type.getBody().size(); i < e; ++i)
+    fields.push_back(LLVM::ExtractValueOp::create(b, result, i));
+  return fields;
+}
+
+static Type repeatedStruct(Type type, unsigned count) {
+  return LLVM::LLVMStructType::getLiteral(type.getContext(),
+                                          SmallVector<Type>(count, type));
+}
+
+Values KernelBuilder::loadMatrixX4(Value shared) {
+  auto shape = NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8);
+  Value result = NVVM::LdMatrixOp::create(
+      *this, repeatedStruct(getI32Type(), 4), shared, 4, NVVM::MMALayout::row,
+      shape, NVVM::LdStMatrixEltType::B16);
+  return extractAll(*this, result);
+}
+
+Values KernelBuilder::mmaBlockScaled(ScaleKind kind, ValueRange a, ValueRange b,
+                                     ValueRange c, LaneScale scaleA,
+                                     LaneScale scaleB) {
+  auto i16 = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(*this, getI16IntegerAttr(value));
+  };
+  bool isUE4M3 = kind == ScaleKind::UE4M3;
+  std::array<NVVM::MMATypes, 2> e2m1 = {NVVM::MMATypes::e2m1,
+                                        NVVM::MMATypes::e2m1};
+  Value result = NVVM::MmaBlockScaleOp::create(
+      *this, repeatedStruct(getF32Type(), 4), a, b, c, scaleA.word,
+      i16(scaleA.byteId), i16(scaleA.threadId), scaleB.word, i16(scaleB.byteId),
+      i16(scaleB.threadId), ArrayRef<int64_t>{16, 8, 64}, e2m1,
+      isUE4M3 ? NVVM::ScaleVecSize::X4 : NVVM::ScaleVecSize::X2,
+      isUE4M3 ? NVVM::BlockScaleFormat::UE4M3 : NVVM::BlockScaleFormat::UE8M0,
+      isUE4M3 ? NVVM::MMABlockScaleKind::MXF4NVF4
+              : NVVM::MMABlockScaleKind::MXF4);
+  return extractAll(*this, result);
+}
+
+} // namespace fp4::gpu

@@ -1,0 +1,56 @@
+//===- MatmulKernel.h - The kernel of a matmul ------------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What distinguishes one matmul kernel from another, and the kernel of it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
+#define FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
+
+#include "fp4/Dialect/FP4/IR/FP4Ops.h"
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
+#include "fp4/Dialect/FP4GPU/IR/GPUArch.h"
+#include "mlir/IR/Builders.h"
+
+namespace fp4::gpu {
+
+/// The attribute of a matmul that overrides the table of schedules.
+inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
+
+/// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
+/// depends on.
+struct MatmulProblem {
+  FormatAttr format;
+  /// `rows` may be dynamic.
+  int64_t rows, columns, depth;
+  mlir::Type resultType;
+  /// Null without bias.
+  mlir::Type biasType;
+  Activation activation;
+  /// Null: by the table.
+  ScheduleAttr schedule;
+
+  /// A symbol name that tells kernels apart.
+  std::string getName() const;
+  bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
+};
+
+/// The problem of `matmul`, or, in `reason`, why no kernel serves it.
+mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
+                                                std::string &reason);
+
+/// The schedule that the problem asks for, or else that of the target's table.
+ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch);
+
+/// Creates the kernel at the builder's insertion point.
+KernelOp createMatmulKernel(mlir::OpBuilder &builder, mlir::Location loc,
+                            const MatmulProblem &problem, const GPUArch &arch);
+
+} // namespace fp4::gpu
+
+#endif // FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H

@@ -1,0 +1,62 @@
+//===- PrepackWeights.cpp - Lay constant weights out for kernels ----------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The pass is prepack followed by unprepack on each constant weight; the fold
+// of prepack does the work.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MatmulKernel.h"
+#include "fp4/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace fp4 {
+#define GEN_PASS_DEF_PREPACKWEIGHTS
+#include "fp4/Conversion/Passes.h.inc"
+} // namespace fp4
+
+using namespace fp4::gpu;
+
+namespace {
+struct PrepackWeights : fp4::impl::PrepackWeightsBase<PrepackWeights> {
+  using PrepackWeightsBase::PrepackWeightsBase;
+  void runOnOperation() override;
+
+private:
+  void prepack(fp4::MatmulOp matmul);
+};
+} // namespace
+
+void PrepackWeights::prepack(fp4::MatmulOp matmul) {
+  std::string reason;
+  auto weight = matmul.getRhs().getDefiningOp<fp4::ConstantOp>();
+  if (!weight || !weight->hasOneUse() ||
+      failed(getMatmulProblem(matmul, reason)))
+    return;
+  OpBuilder builder(weight);
+  SmallVector<Value> parts;
+  builder.createOrFold<PrepackOp>(parts, weight.getLoc(), weight.getResult());
+  for (Value part : parts) {
+    ElementsAttr value;
+    if (matchPattern(part, m_Constant(&value)) &&
+        value.getElementType().isInteger(8))
+      numBytes += value.getNumElements();
+  }
+  Value tensorScale = parts.size() > 2 ? parts[2] : Value();
+  Value matrix = UnprepackOp::create(builder, weight.getLoc(), weight.getType(),
+                                     parts[0], parts[1], tensorScale);
+  matmul.getRhsMutable().assign(matrix);
+  weight.erase();
+  ++numPrepacked;
+}
+
+void PrepackWeights::runOnOperation() {
+  getOperation().walk([&](fp4::MatmulOp matmul) { prepack(matmul); });
+}

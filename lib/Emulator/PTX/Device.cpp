@@ -1,0 +1,451 @@
+//===- Device.cpp - The emulator's interface: memory and launches ---------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Decode.h"
+#include "Machine.h"
+#include "Parser.h"
+#include "Syscalls.h"
+#include "TensorMemory.h"
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <thread>
+
+namespace fp4::ptx {
+
+/// Instructions of a cluster before its host thread turns to another one that
+/// may be waited for.
+static constexpr uint64_t kClusterSlice = 20'000'000;
+/// Unfinished clusters that one host thread keeps in memory.
+static constexpr size_t kMaxParked = 64;
+
+//===----------------------------------------------------------------------===//
+// Module
+//===----------------------------------------------------------------------===//
+
+Expected<Module> Module::parse(std::string_view text) {
+  auto data = std::make_shared<ModuleData>();
+  // NVIDIA's tools end the text with a null character.
+  data->text = std::string(text.substr(0, text.find('\0')));
+  Expected<std::vector<Token>> tokens = tokenize(data->text);
+  if (!tokens.ok())
+    return tokens.status();
+  if (Status status = Parser(*data, std::move(*tokens)).run(); !status.ok())
+    return status;
+  Module module;
+  module.contents = std::move(data);
+  return module;
+}
+
+unsigned Module::target() const { return contents->target; }
+
+/// Functions that `kernel` can reach, itself included.
+static std::vector<const Function *> reachable(const ModuleData &module,
+                                               const Function &kernel) {
+  std::vector<const Function *> found = {&kernel};
+  for (size_t i = 0; i < found.size(); ++i)
+    for (uint32_t index : found[i]->referencedFunctions) {
+      const Function *callee = module.functions[index].get();
+      if (std::find(found.begin(), found.end(), callee) == found.end())
+        found.push_back(callee);
+    }
+  return found;
+}
+
+/// Places the shared variables that `kernel` can reach behind `kSharedBase` and
+/// returns the end of the static ones; unsized arrays start there, aligned.
+static uint32_t layoutShared(const ModuleData &module, const Function &kernel,
+                             std::vector<uint64_t> *address) {
+  std::vector<uint32_t> used;
+  for (const Function *function : reachable(module, kernel))
+    used.insert(used.end(), function->referencedVariables.begin(),
+                function->referencedVariables.end());
+  std::sort(used.begin(), used.end());
+  used.erase(std::unique(used.begin(), used.end()), used.end());
+  uint64_t end = kSharedBase;
+  uint64_t dynamicAlign = 16;
+  for (uint32_t index : used) {
+    const Variable &variable = module.variables[index];
+    if (variable.space != Space::SharedCTA)
+      continue;
+    if (variable.isDynamic) {
+      dynamicAlign = std::max(dynamicAlign, variable.align);
+      continue;
+    }
+    end = (end + variable.align - 1) / variable.align * variable.align;
+    if (address)
+      (*address)[index] = end;
+    end += variable.size;
+  }
+  end = (end + dynamicAlign - 1) / dynamicAlign * dynamicAlign;
+  if (address)
+    for (uint32_t index : used)
+      if (module.variables[index].isDynamic)
+        (*address)[index] = end;
+  return uint32_t(std::min<uint64_t>(end, ~0u));
+}
+
+static KernelInfo describe(const ModuleData &module, const Function &kernel) {
+  KernelInfo info;
+  info.name = kernel.name;
+  for (const Param &param : kernel.params) {
+    info.params.push_back({param.name, param.offset, param.size, param.align});
+    info.paramBytes = param.offset + param.size;
+  }
+  info.staticSharedBytes = layoutShared(module, kernel, nullptr) - kSharedBase;
+  info.maxThreads = kernel.maxThreads;
+  info.requiredThreads = kernel.requiredThreads;
+  info.clusterDims = kernel.clusterDims;
+  return info;
+}
+
+std::vector<KernelInfo> Module::kernels() const {
+  std::vector<KernelInfo> infos;
+  for (const auto &function : contents->functions)
+    if (function->isEntry && function->isDefined)
+      infos.push_back(describe(*contents, *function));
+  return infos;
+}
+
+Expected<KernelInfo> Module::kernel(std::string_view name) const {
+  for (const auto &function : contents->functions)
+    if (function->isEntry && function->isDefined && function->name == name)
+      return describe(*contents, *function);
+  return Status::error("the module has no kernel '" + std::string(name) + "'");
+}
+
+//===----------------------------------------------------------------------===//
+// Device
+//===----------------------------------------------------------------------===//
+
+struct Device::Impl {
+  GlobalMemory memory;
+  /// Addresses of the .global and .const variables of modules seen so far.
+  struct Loaded {
+    std::shared_ptr<ModuleData> module;
+    std::vector<uint64_t> address;
+  };
+  std::vector<Loaded> modules;
+
+  Expected<const Loaded *> load(const std::shared_ptr<ModuleData> &module);
+  Status checkLaunch(const Function &kernel, const ModuleData &module,
+                     const LaunchConfig &config, size_t paramBytes) const;
+};
+
+Device::Device() : impl(std::make_unique<Impl>()) {}
+Device::~Device() = default;
+
+Expected<uint64_t> Device::allocate(size_t bytes) {
+  return impl->memory.allocate(bytes);
+}
+
+Status Device::free(uint64_t address) { return impl->memory.free(address); }
+
+static Expected<uint8_t *> hostRange(GlobalMemory &memory, uint64_t address,
+                                     size_t bytes) {
+  GlobalMemory::Allocation *allocation = memory.find(address);
+  if (!allocation || bytes > allocation->size - (address - allocation->base))
+    return Status::error("copy of " + std::to_string(bytes) + " bytes at " +
+                         hex(address) + ": " + memory.describe(address, bytes));
+  return &allocation->bytes[address - allocation->base];
+}
+
+Status Device::copyIn(uint64_t address, const void *source, size_t bytes) {
+  if (bytes == 0)
+    return Status::success();
+  Expected<uint8_t *> to = hostRange(impl->memory, address, bytes);
+  if (!to.ok())
+    return to.status();
+  std::memcpy(*to, source, bytes);
+  return Status::success();
+}
+
+Status Device::copyOut(void *destination, uint64_t address, size_t bytes) {
+  if (bytes == 0)
+    return Status::success();
+  Expected<uint8_t *> from = hostRange(impl->memory, address, bytes);
+  if (!from.ok())
+    return from.status();
+  std::memcpy(destination, *from, bytes);
+  return Status::success();
+}
+
+/// Writes the addresses that `variable`'s initialiser names.
+static Status relocate(GlobalMemory &memory, const ModuleData &module,
+                       const Variable &variable, uint64_t base,
+                       const std::vector<uint64_t> &address) {
+  for (const Relocation &relocation : variable.relocations) {
+    const Symbol &symbol = module.symbols[relocation.symbol];
+    uint64_t value = symbol.kind == Symbol::Kind::Function
+                         ? kFunctionWindow + symbol.index
+                         : address[symbol.index];
+    value = (value + relocation.addend) >> relocation.shift;
+    Expected<uint8_t *> to =
+        hostRange(memory, base + relocation.offset, relocation.bytes);
+    if (!to.ok())
+      return to.status();
+    std::memcpy(*to, &value, relocation.bytes);
+  }
+  return Status::success();
+}
+
+Expected<const Device::Impl::Loaded *>
+Device::Impl::load(const std::shared_ptr<ModuleData> &module) {
+  for (const Loaded &loaded : modules)
+    if (loaded.module == module)
+      return &loaded;
+  Loaded loaded{module, std::vector<uint64_t>(module->variables.size())};
+  for (size_t i = 0; i < module->variables.size(); ++i) {
+    const Variable &variable = module->variables[i];
+    if (variable.space != Space::Global && variable.space != Space::Const)
+      continue;
+    Expected<uint64_t> base =
+        memory.allocate(std::max<uint64_t>(variable.size, 1), variable.align);
+    if (!base.ok())
+      return base.status();
+    loaded.address[i] = *base;
+    if (Expected<uint8_t *> to = hostRange(memory, *base, variable.data.size());
+        to.ok() && !variable.data.empty())
+      std::memcpy(*to, variable.data.data(), variable.data.size());
+  }
+  for (size_t i = 0; i < module->variables.size(); ++i) {
+    const Variable &variable = module->variables[i];
+    Status status =
+        relocate(memory, *module, variable, loaded.address[i], loaded.address);
+    if (!status.ok())
+      return status;
+    if (variable.space == Space::Const)
+      memory.find(loaded.address[i])->readOnly = true;
+  }
+  modules.push_back(std::move(loaded));
+  return &modules.back();
+}
+
+Expected<uint64_t> Device::symbolAddress(const Module &module,
+                                         std::string_view name) {
+  Expected<const Impl::Loaded *> loaded = impl->load(module.data());
+  if (!loaded.ok())
+    return loaded.status();
+  const std::vector<Variable> &variables = module.data()->variables;
+  for (size_t i = 0; i < variables.size(); ++i)
+    if (variables[i].name == name && (*loaded)->address[i])
+      return (*loaded)->address[i];
+  return Status::error("the module has no global variable '" +
+                       std::string(name) + "'");
+}
+
+//===----------------------------------------------------------------------===//
+// Launching
+//===----------------------------------------------------------------------===//
+
+static std::string dimText(const std::array<uint32_t, 3> &dims) {
+  return std::to_string(dims[0]) + "x" + std::to_string(dims[1]) + "x" +
+         std::to_string(dims[2]);
+}
+
+Status Device::Impl::checkLaunch(const Function &kernel,
+                                 const ModuleData &module,
+                                 const LaunchConfig &config,
+                                 size_t paramBytes) const {
+  auto problem = [&](const std::string &what) {
+    return Status::error("launch of " + kernel.name + ": " + what);
+  };
+  const Dim3 &block = config.block, &grid = config.grid;
+  if (block.count() == 0 || block.count() > 1024 || block.x > 1024 ||
+      block.y > 1024 || block.z > 64)
+    return problem("a block of " + dimText({block.x, block.y, block.z}) +
+                   " threads is not possible; at most 1024");
+  if (grid.count() == 0 || grid.y > 65535 || grid.z > 65535)
+    return problem("a grid of " + dimText({grid.x, grid.y, grid.z}) +
+                   " is not possible");
+  std::array<uint32_t, 3> dims = {block.x, block.y, block.z};
+  if (kernel.requiredThreads[0] && kernel.requiredThreads != dims)
+    return problem("block " + dimText(dims) + " is not the .reqntid " +
+                   dimText(kernel.requiredThreads));
+  if (kernel.maxThreads[0] && block.count() > uint64_t(kernel.maxThreads[0]) *
+                                                  kernel.maxThreads[1] *
+                                                  kernel.maxThreads[2])
+    return problem("block " + dimText(dims) + " exceeds the .maxntid " +
+                   dimText(kernel.maxThreads));
+  const Dim3 &cluster = config.cluster;
+  if (cluster.count() == 0 || cluster.count() > 16 || grid.x % cluster.x ||
+      grid.y % cluster.y || grid.z % cluster.z)
+    return problem("cluster " + dimText({cluster.x, cluster.y, cluster.z}) +
+                   " does not divide grid " +
+                   dimText({grid.x, grid.y, grid.z}) +
+                   ", or has more than 16 CTAs");
+  if (kernel.clusterDims[0] &&
+      kernel.clusterDims !=
+          std::array<uint32_t, 3>{cluster.x, cluster.y, cluster.z})
+    return problem("cluster is not the .reqnctapercluster " +
+                   dimText(kernel.clusterDims));
+  KernelInfo info = describe(module, kernel);
+  if (paramBytes != info.paramBytes)
+    return problem("got " + std::to_string(paramBytes) +
+                   " bytes of parameters, expected " +
+                   std::to_string(info.paramBytes));
+  uint64_t shared =
+      uint64_t(info.staticSharedBytes) + config.dynamicSharedBytes;
+  if (shared > kMaxSharedBytes)
+    return problem(std::to_string(shared) +
+                   " bytes of shared memory; at most " +
+                   std::to_string(kMaxSharedBytes));
+  for (const Function *function : reachable(module, kernel))
+    if (!function->isDefined && !findSyscall(function->name))
+      return problem("function '" + function->name + "' is not defined");
+  return Status::success();
+}
+
+/// Whether results could depend on the order in which CTAs run.
+static bool hasFloatAtomics(const ModuleData &module, const Function &kernel) {
+  for (const Function *function : reachable(module, kernel))
+    for (const Instr &instr : function->code) {
+      std::string_view name = opcodeTable[instr.opcode].mnemonic;
+      bool isAtomic =
+          name == "atom" || name == "red" || name.substr(0, 9) == "cp.reduce";
+      if (isAtomic &&
+          (isFloat(instr.type) || typeKind(instr.type) == TypeKind::Packed))
+        return true;
+    }
+  return false;
+}
+
+namespace {
+/// The host threads of one launch.
+struct Workers {
+  LaunchState &launch;
+  std::mutex mutex;
+  std::string failure;
+  Statistics total;
+
+  void work();
+  void finish(Cluster &cluster);
+  void fail(std::string message);
+};
+} // namespace
+
+void Workers::fail(std::string message) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (failure.empty())
+    failure = std::move(message);
+  launch.stop = true;
+}
+
+void Workers::finish(Cluster &cluster) {
+  cluster.stats.ctas += cluster.ctas.size();
+  for (unsigned i = 0; i < numOpcodes; ++i)
+    if (cluster.opcodeCounts[i])
+      cluster.stats.instructions[std::string(opcodeTable[i].mnemonic)] +=
+          cluster.opcodeCounts[i];
+  for (unsigned i = 0; i < cluster.bytesRead.size(); ++i) {
+    std::string space(spaceName(Space(i)));
+    if (cluster.bytesRead[i])
+      cluster.stats.bytesRead[space] += cluster.bytesRead[i];
+    if (cluster.bytesWritten[i])
+      cluster.stats.bytesWritten[space] += cluster.bytesWritten[i];
+  }
+}
+
+void Workers::work() {
+  Statistics stats;
+  std::deque<std::unique_ptr<Cluster>> parked;
+  try {
+    while (!launch.stop) {
+      std::unique_ptr<Cluster> cluster;
+      if (parked.size() < kMaxParked)
+        if (std::optional<uint64_t> index = launch.takeCluster())
+          cluster = std::make_unique<Cluster>(launch, *index, stats);
+      if (!cluster) {
+        if (parked.empty())
+          break;
+        cluster = std::move(parked.front());
+        parked.pop_front();
+      }
+      if (cluster->run(kClusterSlice) == Cluster::Result::Done)
+        finish(*cluster);
+      else
+        parked.push_back(std::move(cluster));
+    }
+  } catch (TrapError &trap) {
+    fail(std::move(trap.message));
+  } catch (const std::bad_alloc &) {
+    fail("out of host memory");
+  }
+  std::lock_guard<std::mutex> lock(mutex);
+  total.merge(stats);
+}
+
+Expected<Statistics> Device::launch(const Module &module,
+                                    std::string_view kernelName,
+                                    const LaunchConfig &config,
+                                    const void *params, size_t paramBytes,
+                                    const LaunchOptions &options) {
+  const std::shared_ptr<ModuleData> &data = module.data();
+  const Function *kernel = nullptr;
+  for (const auto &function : data->functions)
+    if (function->isEntry && function->isDefined &&
+        function->name == kernelName)
+      kernel = function.get();
+  if (!kernel)
+    return Status::error("the module has no kernel '" +
+                         std::string(kernelName) + "'");
+  LaunchState launch;
+  launch.module = data;
+  launch.kernel = kernel;
+  launch.config = config;
+  launch.options = options;
+  launch.global = &impl->memory;
+  Dim3 &cluster = launch.config.cluster;
+  if (cluster.count() == 0 && kernel->clusterDims[0])
+    cluster = {kernel->clusterDims[0], kernel->clusterDims[1],
+               kernel->clusterDims[2]};
+  else if (cluster.count() == 0)
+    cluster = {1, 1, 1};
+  if (Status status =
+          impl->checkLaunch(*kernel, *data, launch.config, paramBytes);
+      !status.ok())
+    return status;
+  Expected<const Impl::Loaded *> loaded = impl->load(data);
+  if (!loaded.ok())
+    return loaded.status();
+  launch.variableAddress = (*loaded)->address;
+  launch.sharedBytes = layoutShared(*data, *kernel, &launch.variableAddress) +
+                       config.dynamicSharedBytes;
+  launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
+                     config.grid.z / cluster.z};
+  Expected<uint64_t> paramAddress =
+      impl->memory.allocate(std::max<size_t>(paramBytes, 1));
+  if (!paramAddress.ok())
+    return paramAddress.status();
+  launch.paramAddress = *paramAddress;
+  if (paramBytes)
+    if (Status status = copyIn(*paramAddress, params, paramBytes); !status.ok())
+      return status;
+  impl->memory.find(*paramAddress)->readOnly = true;
+
+  Workers workers{launch, {}, {}, {}};
+  uint64_t threads =
+      options.threads ? options.threads : std::thread::hardware_concurrency();
+  if (!options.threads && hasFloatAtomics(*data, *kernel))
+    threads = 1;
+  threads = std::min<uint64_t>(threads, launch.clusters.count());
+  std::vector<std::thread> others;
+  for (uint64_t i = 1; i < threads; ++i)
+    others.emplace_back([&] { workers.work(); });
+  workers.work();
+  for (std::thread &thread : others)
+    thread.join();
+  Status freed = impl->memory.free(*paramAddress);
+  if (!workers.failure.empty())
+    return Status::error(workers.failure);
+  if (!freed.ok())
+    return freed;
+  workers.total.sharedBytes = launch.sharedBytes - kSharedBase;
+  return std::move(workers.total);
+}
+
+} // namespace fp4::ptx

@@ -1,0 +1,552 @@
+//===- ExecTcgen05.cpp - Tensor memory: alloc, ld, st, cp, commit ---------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// PTX ISA 9.0, section "TensorCore 5th Generation Family Instructions", all but
+// tcgen05.mma (ExecTcgen05Mma.cpp). Fragment layouts of ld and st follow CuTe's
+// copy traits: 16x64b puts lane (t % 2) * 8 + t / 4, column t / 2 % 2 into
+// thread t; 16x128b lane t / 4 (+ 8 for odd registers), column t % 4; 16x256b
+// two columns per thread.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Exec.h"
+#include "MatrixDescriptor.h"
+#include "Mbarrier.h"
+#include "TensorMemory.h"
+#include <cstring>
+
+namespace fp4::ptx {
+
+static void needBlackwell(Decoder &d) {
+  d.needArchSpecific({100, 101, 103, 110});
+}
+
+/// `.cta_group::1` or `::2`, into `vec`.
+static void takeGroup(Decoder &d) {
+  d.instr.vec = uint8_t(d.needOneOf({"cta_group::1", "cta_group::2"}) + 1);
+}
+
+static void takeAligned(Decoder &d) {
+  d.take("sync");
+  d.take("aligned");
+  d.instr.sync = Sync::Warp;
+}
+
+//===----------------------------------------------------------------------===//
+// alloc, dealloc, relinquish_alloc_permit
+//===----------------------------------------------------------------------===//
+
+static void checkCount(const Warp &warp, uint64_t count) {
+  if (count < 32 || count > 512 || (count & (count - 1)))
+    warp.trap("a tensor memory allocation of " + std::to_string(count) +
+              " columns; a power of two from 32 to 512 is possible");
+}
+
+static void allocate(Warp &warp, const Instr &instr) {
+  unsigned count = unsigned(warp.uniform(instr.ops[1]));
+  checkCount(warp, count);
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  if (memory.permitRelinquished)
+    warp.trap("tcgen05.alloc after relinquish_alloc_permit");
+  for (unsigned base = 0; base + count <= kTensorColumns; base += count) {
+    bool isFree = true;
+    for (unsigned i = base; i < base + count; ++i)
+      isFree &= memory.owner[i] == 0;
+    if (!isFree)
+      continue;
+    for (unsigned i = base; i < base + count; ++i) {
+      memory.owner[i] = uint16_t(base + 1);
+      for (unsigned lane = 0; lane < kTensorLanes; ++lane)
+        memory.validity(lane, i) = 0;
+    }
+    unsigned lane = unsigned(__builtin_ctz(warp.active));
+    Location to = warp.locate(instr.space, warp.address(instr.ops[0], lane), 4,
+                              4, lane, Access::Write);
+    uint32_t address = base;
+    warp.store(to, &address, 4);
+    Statistics &stats = warp.stats();
+    stats.tensorMemoryColumns =
+        std::max<uint32_t>(stats.tensorMemoryColumns, base + count);
+    return;
+  }
+  warp.trap("no " + std::to_string(count) +
+            " columns of tensor memory are free");
+}
+
+void decodeTcgen05Alloc(Decoder &d) {
+  needBlackwell(d);
+  takeGroup(d);
+  takeAligned(d);
+  d.instr.space = d.takeSpace();
+  d.needType({Type::B32});
+  d.setResults(0);
+  d.setStores();
+  if (d.needOperands(2) && d.needAddress(0))
+    d.setExec(allocate);
+}
+
+static void deallocate(Warp &warp, const Instr &instr) {
+  unsigned base = unsigned(warp.uniform(instr.ops[0])) & 0xFFFF;
+  unsigned count = unsigned(warp.uniform(instr.ops[1]));
+  checkCount(warp, count);
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  for (unsigned i = base; i < base + count; ++i) {
+    if (i >= kTensorColumns || memory.owner[i] != base + 1)
+      warp.trap("tcgen05.dealloc of " + std::to_string(count) +
+                " columns from " + std::to_string(base) +
+                ", which is not an allocation");
+    memory.owner[i] = 0;
+  }
+}
+
+void decodeTcgen05Dealloc(Decoder &d) {
+  needBlackwell(d);
+  takeGroup(d);
+  takeAligned(d);
+  d.needType({Type::B32});
+  d.setResults(0);
+  d.setStores();
+  if (d.needOperands(2))
+    d.setExec(deallocate);
+}
+
+static void relinquish(Warp &warp, const Instr &) {
+  tensorMemoryOf(warp.cta).permitRelinquished = true;
+}
+
+void decodeTcgen05Relinquish(Decoder &d) {
+  needBlackwell(d);
+  takeGroup(d);
+  takeAligned(d);
+  d.setResults(0);
+  if (d.needOperands(0))
+    d.setExec(relinquish);
+}
+
+//===----------------------------------------------------------------------===//
+// ld, st, wait
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+enum TmemShape : uint8_t { S32x32, S16x64, S16x128, S16x256, S16x32x2 };
+
+/// Where register `reg` of a thread lies, relative to the address.
+struct CellOffset {
+  unsigned lane, column;
+};
+
+} // namespace
+
+static CellOffset cellOf(const Instr &instr, unsigned thread, unsigned reg) {
+  switch (instr.variant) {
+  case S32x32:
+    return {thread, reg};
+  case S16x64:
+    return {thread % 2 * 8 + thread / 4, thread / 2 % 2 + 2 * reg};
+  case S16x128:
+    return {thread / 4 + 8 * (reg % 2), thread % 4 + 4 * (reg / 2)};
+  case S16x256:
+    return {thread / 4 + 8 * (reg / 2 % 2),
+            thread % 4 * 2 + reg % 2 + 8 * (reg / 4)};
+  default:
+    return {thread % 16, reg + (thread / 16) * instr.extra[0]};
+  }
+}
+
+static unsigned columnsOf(const Instr &instr) {
+  static constexpr unsigned perRepeat[] = {1, 2, 4, 8, 1};
+  unsigned columns = perRepeat[instr.variant] * instr.extra[1];
+  if (instr.variant == S16x32x2)
+    columns += instr.extra[0];
+  return columns * (instr.flag ? 2 : 1);
+}
+
+/// Checks the address and returns it; a warp reaches 32 lanes only.
+static uint32_t accessAddress(Warp &warp, const Instr &instr,
+                              const Operand &op) {
+  unsigned lane = unsigned(__builtin_ctz(warp.active));
+  uint32_t address = uint32_t(warp.address(op, lane));
+  unsigned first = address >> 16;
+  unsigned own = warp.index % 4 * 32;
+  bool isHalf = instr.variant != S32x32;
+  if (first < own || first + (isHalf ? 16 : 32) > own + 32)
+    warp.trap("tensor memory address " + hex(address) + ": warp " +
+              std::to_string(warp.index) + " reaches lanes " +
+              std::to_string(own) + " to " + std::to_string(own + 31));
+  checkColumns(warp, warp.cta, address & 0xFFFF, columnsOf(instr));
+  return address;
+}
+
+/// The cells behind a register: one, or the low halves of two with .pack::16b.
+template <typename Body>
+static void forEachCell(const Instr &instr, uint32_t address, unsigned thread,
+                        unsigned reg, Body body) {
+  CellOffset offset = cellOf(instr, thread, reg);
+  unsigned lane = (address >> 16) + offset.lane;
+  unsigned column = (address & 0xFFFF) + offset.column * (instr.flag ? 2 : 1);
+  body(lane, column, 0u);
+  if (instr.flag)
+    body(lane, column + 1, 16u);
+}
+
+/// Traps when the warp reads what a tensor-core operation wrote, without a
+/// tcgen05.fence::after_thread_sync in between.
+static void checkFence(Warp &warp, uint32_t address, unsigned columns) {
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  for (unsigned i = 0; i < columns; ++i) {
+    unsigned column = (address & 0xFFFF) + i;
+    if (memory.writtenAt[column] > warp.tensorFence)
+      warp.trap("reads tensor memory column " + std::to_string(column) +
+                ", which a tensor-core operation wrote, without a "
+                "tcgen05.fence::after_thread_sync behind its completion");
+  }
+}
+
+static void loadTensorMemory(Warp &warp, const Instr &instr) {
+  uint32_t address = accessAddress(warp, instr, instr.ops[1]);
+  const Instr *site = &instr;
+  std::shared_ptr<Frame> frame = warp.currentFrame();
+  for (const Operand &reg : instr.ops[0].elems)
+    if (reg.isReg())
+      warp.poison(reg.slot) |= warp.active;
+  checkFence(warp, address, columnsOf(instr));
+  AsyncOp op;
+  op.kind = AsyncOp::Kind::TensorLoad;
+  op.warp = &warp;
+  op.lanes = warp.active;
+  op.finish = [=, issuer = &warp](uint32_t lanes) {
+    TensorMemory &memory = tensorMemoryOf(issuer->cta);
+    const std::vector<Operand> &regs = site->ops[0].elems;
+    forEachLane(lanes, [&](unsigned thread) {
+      for (unsigned reg = 0; reg < regs.size(); ++reg) {
+        if (!regs[reg].isReg())
+          continue;
+        uint32_t value = 0;
+        bool defined = true;
+        forEachCell(*site, address, thread, reg,
+                    [&](unsigned lane, unsigned column, unsigned shift) {
+                      uint32_t cell = memory.cell(lane, column);
+                      value |= (site->flag ? cell & 0xFFFF : cell) << shift;
+                      defined &= memory.validity(lane, column) != 0;
+                    });
+        frame->regs[regs[reg].slot][thread] = value;
+        uint32_t bit = 1u << thread;
+        uint32_t &poison = frame->poison[regs[reg].slot];
+        poison = defined ? poison & ~bit : poison | bit;
+      }
+    });
+  };
+  warp.cta.cluster.async.issue(std::move(op));
+}
+
+static void storeTensorMemory(Warp &warp, const Instr &instr) {
+  uint32_t address = accessAddress(warp, instr, instr.ops[0]);
+  const Instr *site = &instr;
+  auto values = std::make_shared<std::vector<Lanes>>();
+  auto defined = std::make_shared<std::vector<uint32_t>>();
+  for (const Operand &reg : instr.ops[1].elems) {
+    Lanes scratch;
+    values->push_back(warp.read(reg, scratch));
+    defined->push_back(reg.isReg() ? ~warp.poison(reg.slot) : ~0u);
+  }
+  AsyncOp op;
+  op.kind = AsyncOp::Kind::TensorStore;
+  op.warp = &warp;
+  op.lanes = warp.active;
+  op.finish = [=, issuer = &warp](uint32_t lanes) {
+    TensorMemory &memory = tensorMemoryOf(issuer->cta);
+    forEachLane(lanes, [&](unsigned thread) {
+      for (unsigned reg = 0; reg < values->size(); ++reg)
+        forEachCell(*site, address, thread, reg,
+                    [&](unsigned lane, unsigned column, unsigned shift) {
+                      uint32_t value = uint32_t((*values)[reg][thread]);
+                      memory.cell(lane, column) =
+                          site->flag ? value >> shift & 0xFFFF : value;
+                      memory.validity(lane, column) =
+                          (*defined)[reg] >> thread & 1;
+                    });
+    });
+  };
+  warp.cta.cluster.async.issue(std::move(op));
+}
+
+/// `.shape.xN` and the packing; false on a mismatch of registers.
+static bool takeTmemShape(Decoder &d, std::string_view packing,
+                          unsigned operand) {
+  Instr &i = d.instr;
+  i.variant = uint8_t(
+      d.needOneOf({"32x32b", "16x64b", "16x128b", "16x256b", "16x32bx2"}));
+  unsigned repeat =
+      1u << d.needOneOf({"x1", "x2", "x4", "x8", "x16", "x32", "x64", "x128"});
+  i.flag = d.take(packing);
+  d.needType({Type::B32});
+  i.extra[1] = repeat;
+  static constexpr unsigned regsPerRepeat[] = {1, 1, 2, 4, 1};
+  unsigned regs = repeat * regsPerRepeat[i.variant];
+  if (regs > 128) {
+    d.fail("this many repetitions of the shape are not possible");
+    return false;
+  }
+  return d.needVector(operand, regs, regs);
+}
+
+/// The immediate of 16x32bx2 behind operand `operand`.
+static void takeSplit(Decoder &d, unsigned operand) {
+  Instr &i = d.instr;
+  if (i.variant != S16x32x2)
+    return;
+  if (operand >= i.ops.size() || i.ops[operand].kind != Operand::Kind::Imm)
+    return d.fail("16x32bx2 needs a constant offset of its second half");
+  i.extra[0] = uint32_t(i.ops[operand].imm);
+}
+
+void decodeTcgen05Ld(Decoder &d) {
+  needBlackwell(d);
+  takeAligned(d);
+  if (d.has("red"))
+    return d.fail("tcgen05.ld.red is not supported");
+  if (!takeTmemShape(d, "pack::16b", 0) || !d.needAddress(1))
+    return;
+  takeSplit(d, 2);
+  d.needOperands(2, 3);
+  d.instr.ownPoison = true;
+  d.setExec(loadTensorMemory);
+}
+
+void decodeTcgen05St(Decoder &d) {
+  needBlackwell(d);
+  takeAligned(d);
+  bool isSplit = d.has("16x32bx2");
+  if (!takeTmemShape(d, "unpack::16b", isSplit ? 2 : 1) || !d.needAddress(0))
+    return;
+  takeSplit(d, 1);
+  if (isSplit)
+    d.instr.ops.erase(d.instr.ops.begin() + 1);
+  d.needOperands(2);
+  d.setResults(0);
+  d.setExec(storeTensorMemory);
+}
+
+static void waitLoads(Warp &warp, const Instr &) {
+  warp.cta.cluster.async.waitWarp(warp, AsyncOp::Kind::TensorLoad);
+}
+
+static void waitStores(Warp &warp, const Instr &) {
+  warp.cta.cluster.async.waitWarp(warp, AsyncOp::Kind::TensorStore);
+}
+
+void decodeTcgen05Wait(Decoder &d) {
+  needBlackwell(d);
+  takeAligned(d);
+  d.setResults(0);
+  d.needOperands(0);
+  d.setExec(d.mnemonic == "tcgen05.wait::ld" ? waitLoads : waitStores);
+}
+
+//===----------------------------------------------------------------------===//
+// cp, shift
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Rows of a tcgen05.cp shape, bytes of a row, and the lanes that row 0 of each
+/// part goes to.
+struct CopyShape {
+  unsigned rows, rowBytes;
+  /// Rows [0, half) go to these lanes, the others to the second list.
+  unsigned half;
+  std::vector<unsigned> first, second;
+};
+} // namespace
+
+static const CopyShape &copyShape(uint8_t variant) {
+  static const CopyShape shapes[] = {
+      {128, 32, 128, {0}, {}},           // 128x256b
+      {128, 16, 128, {0}, {}},           // 128x128b
+      {64, 16, 32, {0, 64}, {32, 96}},   // 64x128b.warpx2::02_13
+      {64, 16, 32, {0, 32}, {64, 96}},   // 64x128b.warpx2::01_23
+      {32, 16, 32, {0, 32, 64, 96}, {}}, // 32x128b.warpx4
+  };
+  return shapes[variant];
+}
+
+static void copyTile(Warp &warp, CTA &cta, const CopyShape &shape,
+                     const MatrixDescriptor &descriptor, uint32_t address) {
+  MatrixTile tile;
+  fetchTile(warp, cta, descriptor, false, shape.rows, shape.rowBytes, 8, tile);
+  TensorMemory &memory = tensorMemoryOf(cta);
+  unsigned column = address & 0xFFFF, base = address >> 16;
+  for (unsigned row = 0; row < shape.rows; ++row) {
+    bool isSecond = row >= shape.half;
+    for (unsigned lane : isSecond ? shape.second : shape.first) {
+      unsigned to = (base + lane + row % shape.half) % kTensorLanes;
+      for (unsigned i = 0; i < shape.rowBytes / 4; ++i) {
+        std::memcpy(&memory.cell(to, column + i), tile.row(row) + 4 * i, 4);
+        memory.validity(to, column + i) = tile.defined[row];
+      }
+    }
+  }
+  markWritten(cta, column, shape.rowBytes / 4);
+}
+
+static void copyToTensorMemory(Warp &warp, const Instr &instr) {
+  const CopyShape &shape = copyShape(instr.variant);
+  Lanes scratch;
+  const Lanes &descriptors = warp.read(instr.ops[1], scratch);
+  std::vector<CTA *> group = tensorGroup(warp, instr.vec);
+  forEachLane(warp.active, [&](unsigned lane) {
+    uint32_t address = uint32_t(warp.address(instr.ops[0], lane));
+    MatrixDescriptor descriptor =
+        MatrixDescriptor::ofTcgen05(warp, descriptors[lane]);
+    AsyncOp op;
+    for (CTA *cta : group) {
+      checkColumns(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
+      checkTile(warp, *cta, descriptor, false, shape.rows, shape.rowBytes, 8,
+                op.reads);
+    }
+    op.kind = AsyncOp::Kind::Tensor;
+    op.warp = &warp;
+    op.lanes = 1u << lane;
+    op.finish = [=, &shape, issuer = &warp](uint32_t) {
+      for (CTA *cta : group)
+        copyTile(*issuer, *cta, shape, descriptor, address);
+    };
+    warp.cta.cluster.async.issue(std::move(op));
+  });
+}
+
+void decodeTcgen05Cp(Decoder &d) {
+  needBlackwell(d);
+  Instr &i = d.instr;
+  takeGroup(d);
+  if (d.has("b8x16"))
+    return d.fail("decompression while copying is not supported");
+  int shape = d.needOneOf({"128x256b", "128x128b", "64x128b", "32x128b"});
+  if (shape == 2)
+    i.variant = uint8_t(2 + d.needOneOf({"warpx2::02_13", "warpx2::01_23"}));
+  else if (shape == 3) {
+    if (!d.take("warpx4"))
+      d.fail("32x128b needs .warpx4");
+    i.variant = 4;
+  } else {
+    i.variant = uint8_t(shape);
+  }
+  d.setResults(0);
+  d.setStores();
+  if (d.needOperands(2) && d.needAddress(0))
+    d.setExec(copyToTensorMemory);
+}
+
+/// tcgen05.shift.down: lanes move one down within groups of 32, 8 columns.
+static void shiftDown(Warp &warp, const Instr &instr) {
+  std::vector<CTA *> group = tensorGroup(warp, instr.vec);
+  forEachLane(warp.active, [&](unsigned lane) {
+    uint32_t address = uint32_t(warp.address(instr.ops[0], lane));
+    if ((address >> 16) % 32)
+      warp.trap("tcgen05.shift at " + hex(address) +
+                    ": the lane must be a multiple of 32",
+                int(lane));
+    for (CTA *cta : group)
+      checkColumns(warp, *cta, address & 0xFFFF, 8);
+    AsyncOp op;
+    op.kind = AsyncOp::Kind::Tensor;
+    op.warp = &warp;
+    op.lanes = 1u << lane;
+    op.finish = [=](uint32_t) {
+      for (CTA *cta : group) {
+        TensorMemory &memory = tensorMemoryOf(*cta);
+        for (unsigned from = (address >> 16) + 1; from < kTensorLanes; ++from)
+          for (unsigned c = address & 0xFFFF; c < (address & 0xFFFF) + 8; ++c) {
+            memory.cell(from - 1, c) = memory.cell(from, c);
+            memory.validity(from - 1, c) = memory.validity(from, c);
+          }
+        markWritten(*cta, address & 0xFFFF, 8);
+      }
+    };
+    warp.cta.cluster.async.issue(std::move(op));
+  });
+}
+
+void decodeTcgen05Shift(Decoder &d) {
+  needBlackwell(d);
+  takeGroup(d);
+  if (!d.take("down"))
+    d.fail("needs .down");
+  d.setResults(0);
+  if (d.needOperands(1) && d.needAddress(0))
+    d.setExec(shiftDown);
+}
+
+//===----------------------------------------------------------------------===//
+// commit, fence
+//===----------------------------------------------------------------------===//
+
+/// Operands: mbarrier {, CTA mask}.
+static void commit(Warp &warp, const Instr &instr) {
+  Lanes scratch;
+  const Lanes *masks = instr.flag ? &warp.read(instr.ops[1], scratch) : nullptr;
+  forEachLane(warp.active, [&](unsigned lane) {
+    MbarrierRef ref = warp.sharedRef(
+        instr.space, warp.address(instr.ops[0], lane), 8, 8, lane);
+    std::vector<MbarrierRef> targets = {ref};
+    if (masks) {
+      targets.clear();
+      auto &ctas = warp.cta.cluster.ctas;
+      for (unsigned rank = 0; rank < 16; ++rank) {
+        if (!((*masks)[lane] >> rank & 1))
+          continue;
+        if (rank >= ctas.size())
+          warp.trap("multicast to CTA rank " + std::to_string(rank) +
+                        " of a cluster of " + std::to_string(ctas.size()),
+                    int(lane));
+        targets.push_back({ctas[rank].get(), ref.offset});
+      }
+    }
+    for (const MbarrierRef &target : targets) {
+      AsyncOp op;
+      op.kind = AsyncOp::Kind::Tensor;
+      op.warp = &warp;
+      op.lanes = 1u << lane;
+      op.barrier = target;
+      op.finish = [=, issuer = &warp](uint32_t) {
+        mbarrierArrive(*issuer, target, 1);
+      };
+      warp.cta.cluster.async.issue(std::move(op));
+    }
+  });
+}
+
+void decodeTcgen05Commit(Decoder &d) {
+  needBlackwell(d);
+  Instr &i = d.instr;
+  takeGroup(d);
+  if (!d.take("mbarrier::arrive::one"))
+    d.fail("needs .mbarrier::arrive::one");
+  i.space = d.takeSpace();
+  i.flag = d.take("multicast::cluster");
+  d.needType({Type::B64});
+  d.setResults(0);
+  d.setStores();
+  if (d.needOperands(i.flag ? 2 : 1) && d.needAddress(0))
+    d.setExec(commit);
+}
+
+static void fenceBefore(Warp &, const Instr &) {}
+
+static void fenceAfter(Warp &warp, const Instr &) {
+  warp.tensorFence = tensorMemoryOf(warp.cta).writes;
+}
+
+void decodeTcgen05Fence(Decoder &d) {
+  needBlackwell(d);
+  d.setResults(0);
+  d.needOperands(0);
+  d.setExec(d.mnemonic == "tcgen05.fence::after_thread_sync" ? fenceAfter
+                                                             : fenceBefore);
+}
+
+} // namespace fp4::ptx

@@ -1,0 +1,582 @@
+//===- Parser.cpp - Modules, variables and function headers ---------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// PTX ISA 9.0, sections "Directives" and "State Spaces, Types, and Variables".
+//
+//===----------------------------------------------------------------------===//
+
+#include "Parser.h"
+#include "FloatFormat.h"
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+namespace fp4::ptx {
+
+const Lanes *ModuleData::constant(uint64_t bits) {
+  std::unique_ptr<Lanes> &entry = constants[bits];
+  if (!entry) {
+    entry = std::make_unique<Lanes>();
+    entry->value.fill(bits);
+  }
+  return entry.get();
+}
+
+static uint64_t alignUp(uint64_t value, uint64_t align) {
+  return (value + align - 1) / align * align;
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens
+//===----------------------------------------------------------------------===//
+
+Status Parser::unexpected(std::string_view wanted) const {
+  const Token &token = peek();
+  std::string got = token.kind == Token::Kind::End
+                        ? "the end of the file"
+                        : "'" + std::string(token.text) + "'";
+  return error(token, "expected " + std::string(wanted) + ", got " + got);
+}
+
+Status Parser::expect(std::string_view text) {
+  if (accept(text))
+    return Status::success();
+  return unexpected("'" + std::string(text) + "'");
+}
+
+Status Parser::expectInteger(uint64_t &value, std::string_view what) {
+  bool negative = accept("-");
+  if (peek().kind != Token::Kind::Integer)
+    return unexpected(what);
+  value = next().integer;
+  if (negative)
+    value = 0 - value;
+  return Status::success();
+}
+
+Status Parser::expectWord(std::string_view &word, std::string_view what) {
+  if (peek().kind != Token::Kind::Word || peek().text.front() == '.')
+    return unexpected(what);
+  word = next().text;
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Module directives
+//===----------------------------------------------------------------------===//
+
+Status Parser::run() {
+  if (Status status = parseVersion(); !status.ok())
+    return status;
+  if (Status status = parseTarget(); !status.ok())
+    return status;
+  while (peek().kind != Token::Kind::End)
+    if (Status status = parseTopLevel(); !status.ok())
+      return status;
+  return resolveRelocations();
+}
+
+Status Parser::parseVersion() {
+  if (Status status = expect(".version"); !status.ok())
+    return status;
+  const Token &token = next();
+  size_t dot = token.text.find('.');
+  if (token.kind != Token::Kind::Float || dot == std::string_view::npos)
+    return error(token, "expected a version such as 9.0");
+  module.versionMajor = unsigned(std::stoul(std::string(token.text)));
+  module.versionMinor =
+      unsigned(std::stoul("0" + std::string(token.text.substr(dot + 1))));
+  if (module.versionMajor < 3 || module.versionMajor > 9)
+    return error(token, "PTX version " + std::string(token.text) +
+                            " is not supported; supported: 3.0 to 9.x");
+  return Status::success();
+}
+
+Status Parser::parseTarget() {
+  if (Status status = expect(".target"); !status.ok())
+    return status;
+  do {
+    const Token &token = next();
+    std::string_view name = token.text;
+    if (name.substr(0, 3) != "sm_") {
+      if (name == "debug" || name == "texmode_independent" ||
+          name == "texmode_unified")
+        continue;
+      return error(token, "unknown target '" + std::string(name) + "'");
+    }
+    name.remove_prefix(3);
+    unsigned number = 0;
+    while (!name.empty() && std::isdigit(static_cast<unsigned char>(name[0]))) {
+      number = number * 10 + unsigned(name[0] - '0');
+      name.remove_prefix(1);
+    }
+    module.target = number;
+    if (name == "a" || name == "f")
+      module.targetSuffix = name[0];
+    else if (!name.empty() || number == 0)
+      return error(token, "unknown target '" + std::string(token.text) + "'");
+  } while (accept(","));
+  return Status::success();
+}
+
+Status Parser::parseTopLevel() {
+  const Token &token = peek();
+  if (accept(".address_size")) {
+    uint64_t size;
+    if (Status status = expectInteger(size, "an address size"); !status.ok())
+      return status;
+    if (size != 64)
+      return error(token, "only 64-bit addresses are supported");
+    return Status::success();
+  }
+  if (accept(".file")) {
+    // `.file index "name"{, timestamp, size}` has no terminator.
+    next();
+    next();
+    while (accept(","))
+      next();
+    return Status::success();
+  }
+  if (accept(".section"))
+    return skipSection();
+  if (accept(".pragma") || accept(".alias"))
+    return skipStatement();
+  bool isExtern = false;
+  for (;;) {
+    if (accept(".extern"))
+      isExtern = true;
+    else if (!accept(".visible") && !accept(".weak") && !accept(".common"))
+      break;
+  }
+  if (accept(".entry"))
+    return parseFunction(/*isEntry=*/true, isExtern);
+  if (accept(".func"))
+    return parseFunction(/*isEntry=*/false, isExtern);
+  if (accept(".global"))
+    return parseVariables(Space::Global, isExtern, /*inFunction=*/false);
+  if (accept(".const"))
+    return parseVariables(Space::Const, isExtern, /*inFunction=*/false);
+  if (accept(".shared"))
+    return parseVariables(Space::SharedCTA, isExtern, /*inFunction=*/false);
+  return unexpected("a module directive");
+}
+
+/// `.section name { ... }`
+Status Parser::skipSection() {
+  next();
+  if (Status status = expect("{"); !status.ok())
+    return status;
+  for (unsigned depth = 1; depth;) {
+    const Token &token = next();
+    if (token.kind == Token::Kind::End)
+      return unexpected("'}'");
+    depth += token.is("{") ? 1 : token.is("}") ? -1 : 0;
+  }
+  return Status::success();
+}
+
+Status Parser::skipStatement() {
+  while (!accept(";")) {
+    if (peek().kind == Token::Kind::End)
+      return unexpected("';'");
+    next();
+  }
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Variables
+//===----------------------------------------------------------------------===//
+
+int32_t Parser::addSymbol(Symbol symbol) {
+  module.symbols.push_back(std::move(symbol));
+  return int32_t(module.symbols.size()) - 1;
+}
+
+/// `.align 16`, `.attribute(...)`, `.v4` and the type.
+Status Parser::parseVariableType(Variable &variable, Type &type,
+                                 unsigned &vector) {
+  vector = 1;
+  for (;;) {
+    const Token &token = peek();
+    if (accept(".align")) {
+      if (Status status = expectInteger(variable.align, "an alignment");
+          !status.ok())
+        return status;
+      if (variable.align == 0 || (variable.align & (variable.align - 1)))
+        return error(token, "alignment is not a power of two");
+    } else if (accept(".attribute")) {
+      while (!accept(")")) {
+        if (peek().kind == Token::Kind::End)
+          return unexpected("')'");
+        next();
+      }
+    } else if (accept(".v2")) {
+      vector = 2;
+    } else if (accept(".v4")) {
+      vector = 4;
+    } else {
+      break;
+    }
+  }
+  const Token &token = next();
+  std::optional<Type> parsed;
+  if (token.kind == Token::Kind::Word && token.text.front() == '.')
+    parsed = parseType(token.text.substr(1));
+  if (!parsed)
+    return error(token,
+                 "expected a type, got '" + std::string(token.text) + "'");
+  type = *parsed;
+  return Status::success();
+}
+
+Status Parser::parseVariables(Space space, bool isExtern, bool inFunction) {
+  Variable base;
+  Type type;
+  unsigned vector;
+  if (Status status = parseVariableType(base, type, vector); !status.ok())
+    return status;
+  uint64_t elementBytes = uint64_t(typeBytes(type)) * vector;
+  do {
+    Variable variable = base;
+    variable.space = space;
+    variable.isExtern = isExtern;
+    variable.align = std::max<uint64_t>(variable.align, elementBytes);
+    const Token &where = peek();
+    std::string_view name;
+    if (Status status = expectWord(name, "a variable name"); !status.ok())
+      return status;
+    variable.name = std::string(name);
+    uint64_t count = 1;
+    bool isUnsized = false;
+    while (accept("[")) {
+      if (accept("]")) {
+        isUnsized = true;
+        continue;
+      }
+      uint64_t extent;
+      if (Status status = expectInteger(extent, "an array size"); !status.ok())
+        return status;
+      if (Status status = expect("]"); !status.ok())
+        return status;
+      if (extent > (uint64_t(1) << 36) || count > (uint64_t(1) << 36))
+        return error(where, "variable is too large");
+      count *= extent;
+    }
+    variable.size = isUnsized ? 0 : count * elementBytes;
+    if (variable.size > (uint64_t(1) << 36))
+      return error(where, "variable is too large");
+    variable.isDynamic = isUnsized && space == Space::SharedCTA;
+    if (accept("="))
+      if (Status status = parseInitializer(variable, type); !status.ok())
+        return status;
+    if (Status status = declareVariable(std::move(variable), inFunction, where);
+        !status.ok())
+      return status;
+  } while (accept(","));
+  return expect(";");
+}
+
+Status Parser::declareVariable(Variable variable, bool inFunction,
+                               const Token &where) {
+  auto &names = inFunction ? scopes[scope].symbols : globals;
+  Symbol symbol;
+  symbol.name = variable.name;
+  if (variable.space == Space::Local || variable.space == Space::Param) {
+    bool isLocal = variable.space == Space::Local;
+    uint32_t &bytes = isLocal ? function->localBytes : function->paramBytes;
+    bytes = uint32_t(alignUp(bytes, variable.align));
+    symbol.kind = isLocal ? Symbol::Kind::FrameLocal : Symbol::Kind::FrameParam;
+    symbol.index = bytes;
+    if (variable.size > (1u << 24))
+      return error(where, "variable is too large");
+    bytes += uint32_t(variable.size);
+    names[variable.name] = addSymbol(std::move(symbol));
+    return Status::success();
+  }
+  // An extern declaration and its definition are one variable.
+  auto known = names.find(variable.name);
+  if (known != names.end()) {
+    Symbol &old = module.symbols[known->second];
+    if (old.kind != Symbol::Kind::Variable ||
+        !module.variables[old.index].isExtern)
+      return error(where, "'" + variable.name + "' is already declared");
+    if (!variable.isExtern)
+      module.variables[old.index] = std::move(variable);
+    return Status::success();
+  }
+  symbol.kind = Symbol::Kind::Variable;
+  symbol.index = uint32_t(module.variables.size());
+  std::string name = variable.name;
+  module.variables.push_back(std::move(variable));
+  names[name] = addSymbol(std::move(symbol));
+  return Status::success();
+}
+
+Status Parser::parseInitializer(Variable &variable, Type type) {
+  uint64_t offset = 0;
+  const Token &where = peek();
+  unsigned depth = 0;
+  do {
+    while (accept("{"))
+      ++depth;
+    if (peek().is("}"))
+      break;
+    if (Status status = parseInitializerValue(variable, type, offset);
+        !status.ok())
+      return status;
+    while (depth && accept("}"))
+      --depth;
+  } while (accept(",") && depth);
+  while (depth && accept("}"))
+    --depth;
+  if (depth)
+    return unexpected("'}'");
+  if (variable.size == 0)
+    variable.size = offset;
+  if (offset > variable.size)
+    return error(where, "initializer is larger than the variable");
+  return Status::success();
+}
+
+/// A number, or the (generic) address of a symbol, possibly one byte of it.
+Status Parser::parseInitializerValue(Variable &variable, Type type,
+                                     uint64_t &offset) {
+  unsigned bytes = typeBytes(type);
+  const Token &token = peek();
+  uint64_t bits = 0;
+  Relocation relocation{uint32_t(offset), bytes, -1, 0, 0};
+  std::string symbolName;
+  bool hasMask = false, negative = accept("-");
+  if (peek().kind == Token::Kind::Integer && peek(1).is("(")) {
+    // `0xFF00(symbol)`: the byte of the address under the mask.
+    uint64_t mask = next().integer;
+    if (mask == 0)
+      return error(token, "mask is zero");
+    relocation.shift = unsigned(__builtin_ctzll(mask));
+    next();
+    hasMask = true;
+  }
+  if (peek().kind == Token::Kind::Float) {
+    const Token &literal = next();
+    double value = negative ? -literal.real : literal.real;
+    if (type == Type::F64 || type == Type::B64)
+      bits = asBits(value);
+    else if (bytes == 2)
+      bits = encodeFloat(value, type == Type::BF16 ? kBF16Layout : kF16Layout,
+                         Rounding::RN);
+    else if (literal.floatBits == 32 && !negative)
+      bits = literal.integer;
+    else
+      bits = asBits(float(value));
+  } else if (peek().kind == Token::Kind::Integer) {
+    bits = next().integer;
+    if (negative)
+      bits = 0 - bits;
+  } else {
+    bool isGeneric = accept("generic");
+    if (isGeneric)
+      if (Status status = expect("("); !status.ok())
+        return status;
+    std::string_view name;
+    if (Status status = expectWord(name, "a constant"); !status.ok())
+      return status;
+    symbolName = std::string(name);
+    if (isGeneric)
+      if (Status status = expect(")"); !status.ok())
+        return status;
+    if (accept("+"))
+      if (Status status = expectInteger(relocation.addend, "an offset");
+          !status.ok())
+        return status;
+  }
+  if (hasMask)
+    if (Status status = expect(")"); !status.ok())
+      return status;
+  if (variable.size && offset + bytes > variable.size)
+    return error(token, "initializer is larger than the variable");
+  if (!symbolName.empty())
+    pending.push_back(
+        {module.variables.size(), relocation, std::move(symbolName), &token});
+  variable.data.resize(offset + bytes);
+  std::memcpy(&variable.data[offset], &bits, bytes);
+  offset += bytes;
+  return Status::success();
+}
+
+/// Initialisers may name functions and variables that come later.
+Status Parser::resolveRelocations() {
+  for (PendingRelocation &entry : pending) {
+    auto found = globals.find(entry.name);
+    if (found == globals.end())
+      return error(*entry.token, "'" + entry.name + "' is not declared");
+    entry.relocation.symbol = found->second;
+    module.variables[entry.variable].relocations.push_back(entry.relocation);
+  }
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// A list of formals up to `close`. With `declare`, their names become visible
+/// in the body's outermost scope.
+Status Parser::parseParams(Function &function, std::vector<Param> &params,
+                           std::string_view close, bool declare) {
+  if (accept(close))
+    return Status::success();
+  do {
+    bool isReg = accept(".reg");
+    if (!isReg)
+      if (Status status = expect(".param"); !status.ok())
+        return status;
+    Variable variable;
+    Type type;
+    unsigned vector;
+    if (Status status = parseVariableType(variable, type, vector); !status.ok())
+      return status;
+    Param param;
+    param.type = type;
+    param.align = uint32_t(std::max<uint64_t>(variable.align, typeBytes(type)));
+    if (accept(".ptr"))
+      while (peek().kind == Token::Kind::Word && peek().text.front() == '.')
+        if (next().text == ".align") {
+          uint64_t ignored;
+          if (Status status = expectInteger(ignored, "an alignment");
+              !status.ok())
+            return status;
+        }
+    std::string_view name;
+    if (Status status = expectWord(name, "a parameter name"); !status.ok())
+      return status;
+    param.name = std::string(name);
+    uint64_t size = uint64_t(typeBytes(type)) * vector;
+    if (accept("[")) {
+      uint64_t count = 0;
+      if (!peek().is("]"))
+        if (Status status = expectInteger(count, "an array size"); !status.ok())
+          return status;
+      if (Status status = expect("]"); !status.ok())
+        return status;
+      if (count > (1u << 20))
+        return unexpected("a parameter of at most 1 MiB");
+      size *= count;
+    }
+    param.size = uint32_t(size);
+    if (isReg) {
+      param.slot = int32_t(function.numSlots);
+      function.numSlots += type == Type::B128 ? 2 : 1;
+      function.slotNames.resize(function.numSlots, param.name);
+      if (declare)
+        scopes[0].registers[param.name] = {type, {param.slot}, false};
+    } else {
+      function.paramBytes = uint32_t(alignUp(function.paramBytes, param.align));
+      param.offset = function.paramBytes;
+      function.paramBytes += param.size;
+      if (declare) {
+        Symbol symbol{Symbol::Kind::FrameParam, param.offset, param.name};
+        scopes[0].symbols[param.name] = addSymbol(std::move(symbol));
+      }
+    }
+    params.push_back(std::move(param));
+  } while (accept(","));
+  return expect(close);
+}
+
+Status Parser::parseFunctionDirectives(Function &function) {
+  auto parseDims = [&](std::array<uint32_t, 3> &dims) {
+    dims = {1, 1, 1};
+    for (unsigned i = 0; i < 3; ++i) {
+      uint64_t value;
+      if (Status status = expectInteger(value, "a dimension"); !status.ok())
+        return status;
+      dims[i] = uint32_t(value);
+      if (!accept(","))
+        break;
+    }
+    return Status::success();
+  };
+  for (;;) {
+    Status status = Status::success();
+    uint64_t ignored;
+    if (accept(".maxntid"))
+      status = parseDims(function.maxThreads);
+    else if (accept(".reqntid"))
+      status = parseDims(function.requiredThreads);
+    else if (accept(".reqnctapercluster"))
+      status = parseDims(function.clusterDims);
+    else if (accept(".explicitcluster"))
+      function.explicitCluster = true;
+    else if (accept(".minnctapersm") || accept(".maxnctapersm") ||
+             accept(".maxnreg") || accept(".maxclusterrank") ||
+             accept(".abi_preserve") || accept(".abi_preserve_control"))
+      status = expectInteger(ignored, "a number");
+    else if (accept(".pragma"))
+      status = skipStatement();
+    else if (!accept(".noreturn") && !accept(".blocksareclusters"))
+      return Status::success();
+    if (!status.ok())
+      return status;
+  }
+}
+
+Status Parser::parseFunction(bool isEntry, bool isExtern) {
+  auto parsed = std::make_unique<Function>();
+  scopes.clear();
+  scope = openScope(-1);
+  labelUses.clear();
+  parsed->isEntry = isEntry;
+  parsed->line = peek().line;
+  // Results come first, so that their offsets do not depend on the call.
+  if (!isEntry && accept("("))
+    if (Status status = parseParams(*parsed, parsed->results, ")", true);
+        !status.ok())
+      return status;
+  const Token &where = peek();
+  std::string_view name;
+  if (Status status = expectWord(name, "a function name"); !status.ok())
+    return status;
+  parsed->name = std::string(name);
+  if (accept("("))
+    if (Status status = parseParams(*parsed, parsed->params, ")", true);
+        !status.ok())
+      return status;
+  parsed->formalBytes = parsed->paramBytes;
+  if (Status status = parseFunctionDirectives(*parsed); !status.ok())
+    return status;
+
+  auto known = globals.find(parsed->name);
+  uint32_t index = uint32_t(module.functions.size());
+  if (known != globals.end()) {
+    Symbol &symbol = module.symbols[known->second];
+    if (symbol.kind != Symbol::Kind::Function)
+      return error(where, "'" + parsed->name + "' is already declared");
+    index = symbol.index;
+    if (module.functions[index]->isDefined && peek().is("{"))
+      return error(where, "'" + parsed->name + "' is already defined");
+  } else {
+    globals[parsed->name] =
+        addSymbol({Symbol::Kind::Function, index, parsed->name});
+    module.functions.emplace_back();
+  }
+  if (accept(";")) {
+    if (!module.functions[index])
+      module.functions[index] = std::move(parsed);
+    return Status::success();
+  }
+  if (Status status = expect("{"); !status.ok())
+    return status;
+  parsed->isDefined = true;
+  function = parsed.get();
+  // Recursion needs the callee's signature while its body is read; the object
+  // stays where it is.
+  module.functions[index] = std::move(parsed);
+  return parseBody();
+}
+
+} // namespace fp4::ptx

@@ -1,0 +1,203 @@
+//===- TensorMap.cpp - Tensor maps for bulk tensor copies -----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Emulator/PTX/TensorMap.h"
+#include "TensorLayout.h"
+#include <cstring>
+#include <string>
+
+namespace fp4::ptx {
+
+/// Tells our maps from anything else, NVIDIA's included.
+static constexpr uint32_t kMagic = 0x50414D34;
+
+namespace {
+/// The object's bytes.
+struct Encoded {
+  uint32_t magic;
+  uint8_t type;
+  uint8_t rank;
+  uint8_t swizzle;
+  uint8_t nanFill;
+  uint64_t globalAddress;
+  uint64_t globalStrides[4];
+  /// Less one, so that 2^32 fits.
+  uint32_t globalDim[5];
+  uint16_t boxDim[5];
+  uint8_t elementStrides[5];
+};
+} // namespace
+static_assert(sizeof(Encoded) <= sizeof(TensorMap));
+
+unsigned tensorElementBits(TensorMapType type) {
+  switch (type) {
+  case TensorMapType::U8:
+    return 8;
+  case TensorMapType::U16:
+  case TensorMapType::F16:
+  case TensorMapType::BF16:
+    return 16;
+  case TensorMapType::U64:
+  case TensorMapType::S64:
+  case TensorMapType::F64:
+    return 64;
+  case TensorMapType::U4Align8B:
+  case TensorMapType::U4Align16B:
+    return 4;
+  case TensorMapType::U6Align16B:
+    return 6;
+  default:
+    return 32;
+  }
+}
+
+bool isPaddedTensorType(TensorMapType type) {
+  return type == TensorMapType::U4Align16B || type == TensorMapType::U6Align16B;
+}
+
+unsigned swizzleSpan(TensorMapSwizzle swizzle) {
+  switch (swizzle) {
+  case TensorMapSwizzle::None:
+    return 0;
+  case TensorMapSwizzle::B32:
+    return 32;
+  case TensorMapSwizzle::B64:
+    return 64;
+  default:
+    return 128;
+  }
+}
+
+uint32_t swizzleAddress(TensorMapSwizzle swizzle, uint32_t address) {
+  switch (swizzle) {
+  case TensorMapSwizzle::B32:
+    return address ^ ((address >> 7 & 1) << 4);
+  case TensorMapSwizzle::B64:
+    return address ^ ((address >> 7 & 3) << 4);
+  case TensorMapSwizzle::B128:
+    return address ^ ((address >> 7 & 7) << 4);
+  case TensorMapSwizzle::B128Atom32B:
+    return address ^ ((address >> 7 & 3) << 5);
+  case TensorMapSwizzle::B128Atom64B:
+    return address ^ ((address >> 7 & 1) << 6);
+  default:
+    return address;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+static Status problem(const std::string &what) {
+  return Status::error("tensor map: " + what);
+}
+
+static Status checkGlobal(const TensorMapParams &p) {
+  bool padded = isPaddedTensorType(p.type);
+  unsigned align = padded ? 32 : 16;
+  if (p.globalAddress % align)
+    return problem("the global address is not aligned to " +
+                   std::to_string(align) + " bytes");
+  for (unsigned i = 0; i < p.rank; ++i)
+    if (p.globalDim[i] == 0 || p.globalDim[i] > uint64_t(1) << 32)
+      return problem("globalDim[" + std::to_string(i) + "] is not in 1..2^32");
+  for (unsigned i = 0; i + 1 < p.rank; ++i)
+    if (p.globalStrides[i] % align || p.globalStrides[i] >= uint64_t(1) << 40)
+      return problem("globalStrides[" + std::to_string(i) +
+                     "] = " + std::to_string(p.globalStrides[i]) +
+                     " is not a multiple of " + std::to_string(align) +
+                     " below 2^40");
+  if (p.type == TensorMapType::U4Align8B && p.globalDim[0] % 2)
+    return problem("globalDim[0] of a 4-bit type must be even");
+  if (padded && p.globalDim[0] % 128)
+    return problem("globalDim[0] of a padded type must be a multiple of 128");
+  return Status::success();
+}
+
+static Status checkBox(const TensorMapParams &p) {
+  for (unsigned i = 0; i < p.rank; ++i) {
+    if (p.boxDim[i] == 0 || p.boxDim[i] > 256)
+      return problem("boxDim[" + std::to_string(i) + "] = " +
+                     std::to_string(p.boxDim[i]) + " is not in 1..256");
+    if (p.elementStrides[i] == 0 || p.elementStrides[i] > 8)
+      return problem("elementStrides[" + std::to_string(i) +
+                     "] is not in 1..8");
+  }
+  bool padded = isPaddedTensorType(p.type);
+  if (padded && p.boxDim[0] != 128)
+    return problem("boxDim[0] of a padded type must be 128");
+  unsigned innerBytes =
+      padded ? 128 : p.boxDim[0] * tensorElementBits(p.type) / 8;
+  if (innerBytes % 16)
+    return problem("the inner box dimension has " + std::to_string(innerBytes) +
+                   " bytes, not a multiple of 16");
+  unsigned span = swizzleSpan(p.swizzle);
+  if (span && innerBytes > span)
+    return problem("the inner box dimension has " + std::to_string(innerBytes) +
+                   " bytes, more than the swizzle span of " +
+                   std::to_string(span));
+  if (padded && span && span != 128)
+    return problem("a padded type needs no swizzle or one of 128 bytes");
+  if (p.swizzle == TensorMapSwizzle::B128Atom32BFlip8B)
+    return problem("swizzle 128B_ATOM_32B_FLIP_8B is not supported");
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Encoding
+//===----------------------------------------------------------------------===//
+
+Expected<TensorMap> encodeTensorMap(const TensorMapParams &params) {
+  if (params.rank < 1 || params.rank > 5)
+    return problem("the rank is not in 1..5");
+  if (Status status = checkGlobal(params); !status.ok())
+    return status;
+  if (Status status = checkBox(params); !status.ok())
+    return status;
+  Encoded encoded{};
+  encoded.magic = kMagic;
+  encoded.type = uint8_t(params.type);
+  encoded.rank = uint8_t(params.rank);
+  encoded.swizzle = uint8_t(params.swizzle);
+  encoded.nanFill = params.nanFill;
+  encoded.globalAddress = params.globalAddress;
+  for (unsigned i = 0; i < 4; ++i)
+    encoded.globalStrides[i] = params.globalStrides[i];
+  for (unsigned i = 0; i < 5; ++i) {
+    bool used = i < params.rank;
+    encoded.globalDim[i] = used ? uint32_t(params.globalDim[i] - 1) : 0;
+    encoded.boxDim[i] = used ? uint16_t(params.boxDim[i]) : 1;
+    encoded.elementStrides[i] = used ? uint8_t(params.elementStrides[i]) : 1;
+  }
+  TensorMap map{};
+  std::memcpy(map.data(), &encoded, sizeof encoded);
+  return map;
+}
+
+Expected<TensorMapParams> decodeTensorMap(const TensorMap &map) {
+  Encoded encoded;
+  std::memcpy(&encoded, map.data(), sizeof encoded);
+  if (encoded.magic != kMagic)
+    return problem("the 128 bytes are not an object of encodeTensorMap");
+  TensorMapParams params;
+  params.type = TensorMapType(encoded.type);
+  params.rank = encoded.rank;
+  params.swizzle = TensorMapSwizzle(encoded.swizzle);
+  params.nanFill = encoded.nanFill;
+  params.globalAddress = encoded.globalAddress;
+  for (unsigned i = 0; i < 4; ++i)
+    params.globalStrides[i] = encoded.globalStrides[i];
+  for (unsigned i = 0; i < 5; ++i) {
+    params.globalDim[i] = uint64_t(encoded.globalDim[i]) + 1;
+    params.boxDim[i] = encoded.boxDim[i];
+    params.elementStrides[i] = encoded.elementStrides[i];
+  }
+  return params;
+}
+
+} // namespace fp4::ptx

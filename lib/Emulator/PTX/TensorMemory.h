@@ -1,0 +1,61 @@
+//===- TensorMemory.h - Tensor memory of a CTA ------------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// 128 lanes x 512 columns of 32 bits (PTX ISA, section "Tensor Memory"). An
+// address is lane << 16 | column. Every cell knows whether it was written,
+// every column whether it is allocated and when a tensor-core operation last
+// wrote it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_EMULATOR_PTX_TENSORMEMORY_H
+#define FP4_LIB_EMULATOR_PTX_TENSORMEMORY_H
+
+#include "Machine.h"
+
+namespace fp4::ptx {
+
+constexpr unsigned kTensorLanes = 128;
+constexpr unsigned kTensorColumns = 512;
+
+struct TensorMemory {
+  TensorMemory()
+      : cells(kTensorLanes * kTensorColumns),
+        valid(kTensorLanes * kTensorColumns) {}
+
+  std::vector<uint32_t> cells;
+  std::vector<uint8_t> valid;
+  /// Base + 1 of the allocation that holds each column, 0 when free.
+  std::array<uint16_t, kTensorColumns> owner{};
+  /// Value of `writes` at the last write by tcgen05.mma, cp or shift.
+  std::array<uint64_t, kTensorColumns> writtenAt{};
+  uint64_t writes = 0;
+  bool permitRelinquished = false;
+
+  uint32_t &cell(unsigned lane, unsigned column) {
+    return cells[lane * kTensorColumns + column];
+  }
+  uint8_t &validity(unsigned lane, unsigned column) {
+    return valid[lane * kTensorColumns + column];
+  }
+};
+
+/// The tensor memory of `cta`, made on first use.
+TensorMemory &tensorMemoryOf(CTA &cta);
+/// Traps unless `count` columns from `column` on are allocated.
+void checkColumns(const Warp &warp, CTA &cta, unsigned column, unsigned count);
+/// The two CTAs of a pair for cta_group::2, the one CTA otherwise.
+std::vector<CTA *> tensorGroup(Warp &warp, unsigned ctaGroup);
+/// Notes that an operation of the tensor core wrote these columns.
+void markWritten(CTA &cta, unsigned column, unsigned count);
+
+/// Traps when `cta` ends with tensor memory that it did not free.
+void finishTensorMemory(CTA &cta);
+
+} // namespace fp4::ptx
+
+#endif // FP4_LIB_EMULATOR_PTX_TENSORMEMORY_H

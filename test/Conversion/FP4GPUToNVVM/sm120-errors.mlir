@@ -1,0 +1,376 @@
+// RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4gpu-to-nvvm=target=sm_120a
+// RUN: not fp4-opt %s --split-input-file --convert-fp4gpu-to-nvvm=target=sm_90a 2>&1 | FileCheck %s
+// CHECK: error: unsupported target 'sm_90a'; supported: sm_100a, sm_103a, sm_120a, sm_121a
+
+// Schedules that mma.sync has no warps, memory or threads for.
+
+// expected-error @below {{'fp4gpu.kernel' op expected warps that own 32, 64 or 128 rows and columns and at most 4096 elements, got 128x64}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 1x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected at most 101376 bytes of shared memory for sm_120a, got 104544}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 6, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected a schedule with the tile of the body, 128x128x128, got #fp4gpu.schedule<tile = 128x64x128, stages = 2, warps = 2x2>}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x64x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// 512 elements are 256 bytes a row, more than a swizzle spans.
+
+// expected-error @below {{'fp4gpu.kernel' op expected a tile depth of 64, 128 or 256, got 512}}
+fp4gpu.kernel @mm(%lhs: memref<128x512xf4E2M1FN>, %lhs_scales: memref<1x4x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x512xf4E2M1FN>, %rhs_scales: memref<1x4x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x512, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x512xf4E2M1FN> -> !fp4gpu.tile<128x512xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x4x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x512xf4E2M1FN> -> !fp4gpu.tile<128x512xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x4x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x512xf4E2M1FN>, !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x512xf4E2M1FN>, !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x512xf4E2M1FN>, %sa: !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x512xf4E2M1FN>, %sb: !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x512xf4E2M1FN>, !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x512xf4E2M1FN>, !fp4gpu.tile<1x4x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// Bodies of another shape than the lowering knows.
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  // expected-error @below {{'fp4gpu.for_tiles' op expected one fp4gpu.epilogue, got 2}}
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected the sum of a pipeline from zero, stored at the indices of the tile loop}}
+    fp4gpu.epilogue %zero -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      // expected-error @below {{'fp4gpu.mma' op expected 'rhs' tiles that follow the second index of the tile loop}}
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      // expected-error @below {{'fp4gpu.copy' op expected an index of the tile loop and the index of the pipeline}}
+      %a = fp4gpu.copy %lhs[%k, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  // expected-error @below {{'index.constant' op expected only arith operations and loads of scalars ahead of fp4gpu.for_tiles}}
+  %c0 = index.constant 0
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{'arith.constant' op expected only zero, pipeline and epilogue in a tile loop}}
+    %extra = arith.constant 0 : i32
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{expected no symbol 'kernels' ahead of the module of device code}}
+func.func private @kernels()
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected a tile of multiples of 128 rows and columns, got 64x128}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 64x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<64x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<64x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<64x128>, %a: !fp4gpu.tile<64x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<64x128>, !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<64x128>
+    } : !fp4gpu.acc<64x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<64x128>, memref<128x128xf32>
+  }
+}

@@ -1,0 +1,184 @@
+//===- CompiledKernel.cpp - Compile a module and run its kernels ----------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See the header. Tensor maps are encoded from the parameters in the manifest.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompiledKernel.h"
+#include "fp4/Emulator/PTX/TensorMap.h"
+#include "fp4/InitAllDialects.h"
+#include "fp4/Target/Artifact.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include <cstring>
+
+using namespace mlir;
+using nlohmann::json;
+
+namespace fp4::testing {
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+static Status runPhases(ModuleOp module, const std::string &target) {
+  CompileOptions options;
+  options.target = target;
+  bool isLate = false;
+  for (const Phase &phase : getPhases()) {
+    isLate |= phase.name == "layout";
+    if (!isLate || !phase.build)
+      continue;
+    PassManager pm(module.getContext());
+    phase.build(pm, options);
+    if (failed(pm.run(module)))
+      return Status::error("phase " + phase.name.str() + " failed");
+  }
+  return Status::success();
+}
+
+Expected<CompiledKernel> compileKernel(const std::string &text,
+                                       const std::string &target) {
+  DialectRegistry registry;
+  fp4::registerAllDialects(registry);
+  registerPTXTranslation(registry);
+  MLIRContext context(registry);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  if (!module)
+    return Status::error("the module does not parse");
+  Status status = runPhases(*module, target);
+  if (!status.ok())
+    return status;
+  auto device = *module->getOps<mlir::gpu::GPUModuleOp>().begin();
+  FailureOr<std::string> ptx = emitPTX(device);
+  if (failed(ptx))
+    return Status::error("no PTX");
+  FailureOr<std::string> manifest =
+      makeManifest(*module, *fp4::gpu::findGPUArch(target), *ptx);
+  if (failed(manifest))
+    return Status::error("no manifest");
+  return CompiledKernel{*ptx, json::parse(*manifest)};
+}
+
+//===----------------------------------------------------------------------===//
+// Launch
+//===----------------------------------------------------------------------===//
+
+/// A number, or the value of the argument that is named.
+static uint64_t resolveSize(const json &size,
+                            const KernelArguments &arguments) {
+  if (size.is_number())
+    return size.get<uint64_t>();
+  return arguments.values.at(size.get<std::string>());
+}
+
+static Expected<ptx::TensorMap> encodeMap(const json &map, uint64_t address,
+                                          const KernelArguments &arguments) {
+  static const std::map<std::string, ptx::TensorMapSwizzle> swizzles = {
+      {"32B", ptx::TensorMapSwizzle::B32},
+      {"64B", ptx::TensorMapSwizzle::B64},
+      {"128B", ptx::TensorMapSwizzle::B128}};
+  ptx::TensorMapParams params;
+  params.type = ptx::TensorMapType::U8;
+  params.rank = map["shape"].size();
+  params.globalAddress = address;
+  for (unsigned i = 0; i < params.rank; ++i) {
+    params.globalDim[i] = resolveSize(map["shape"][i], arguments);
+    params.boxDim[i] = map["box"][i];
+    params.elementStrides[i] = map["element_strides"][i];
+    if (i > 0)
+      params.globalStrides[i - 1] = map["strides"][i - 1];
+  }
+  params.swizzle = swizzles.at(map["swizzle"]);
+  return ptx::encodeTensorMap(params);
+}
+
+/// The parameter block, with arrays at `addresses`.
+static Expected<std::vector<uint8_t>>
+makeParams(const json &kernel, const ptx::KernelInfo &info,
+           const KernelArguments &arguments,
+           const std::map<std::string, uint64_t> &addresses) {
+  std::vector<uint8_t> params(info.paramBytes);
+  for (size_t i = 0; i < info.params.size(); ++i) {
+    const json &argument = kernel["arguments"][i];
+    std::string name = argument["name"];
+    uint8_t *slot = params.data() + info.params[i].offset;
+    if (argument["kind"] == "value") {
+      std::memcpy(slot, &arguments.values.at(name), sizeof(int32_t));
+      continue;
+    }
+    uint64_t address = addresses.at(name);
+    if (argument["kind"] == "pointer") {
+      std::memcpy(slot, &address, sizeof(address));
+      continue;
+    }
+    Expected<ptx::TensorMap> map =
+        encodeMap(argument["tensor_map"], address, arguments);
+    if (!map.ok())
+      return map.status();
+    std::memcpy(slot, map->data(), map->size());
+  }
+  return params;
+}
+
+static uint32_t getTileCount(const json &kernel,
+                             const KernelArguments &arguments) {
+  uint64_t count = 1;
+  for (const json &factor : kernel["grid"]["x"]) {
+    uint64_t tile = factor["tile"];
+    count *= (resolveSize(factor["size"], arguments) + tile - 1) / tile;
+  }
+  return count;
+}
+
+Expected<ptx::Statistics> launchKernel(const CompiledKernel &compiled,
+                                       KernelArguments &arguments,
+                                       uint32_t blocks,
+                                       const ptx::LaunchOptions &options) {
+  Expected<ptx::Module> module = ptx::Module::parse(compiled.ptx);
+  if (!module.ok())
+    return module.status();
+  const json &kernel = compiled.manifest["kernels"][0];
+  std::string name = kernel["name"];
+  Expected<ptx::KernelInfo> info = module->kernel(name);
+  if (!info.ok())
+    return info.status();
+  ptx::Device device;
+  std::map<std::string, uint64_t> addresses;
+  for (const auto &[array, bytes] : arguments.arrays) {
+    Expected<uint64_t> address = device.allocate(bytes.size());
+    if (!address.ok())
+      return address.status();
+    addresses[array] = *address;
+    Status status = device.copyIn(*address, bytes.data(), bytes.size());
+    if (!status.ok())
+      return status;
+  }
+  Expected<std::vector<uint8_t>> params =
+      makeParams(kernel, *info, arguments, addresses);
+  if (!params.ok())
+    return params.status();
+  ptx::LaunchConfig config;
+  config.grid.x = blocks ? blocks : getTileCount(kernel, arguments);
+  config.block.x = kernel["block"][0];
+  config.dynamicSharedBytes = kernel["dynamic_shared_memory"];
+  Expected<ptx::Statistics> statistics = device.launch(
+      *module, name, config, params->data(), params->size(), options);
+  if (!statistics.ok())
+    return statistics;
+  for (auto &[array, bytes] : arguments.arrays) {
+    Status status =
+        device.copyOut(bytes.data(), addresses[array], bytes.size());
+    if (!status.ok())
+      return status;
+  }
+  return statistics;
+}
+
+} // namespace fp4::testing
