@@ -219,10 +219,6 @@ QuantizeWeights::parseOptions(numerics::BlockFormat blockFormat) {
   options.threads = threads;
   if (Status status = verifyOptions(options); !status.ok())
     return emitError(loc) << status.message();
-  if (options.algorithm == quantization::Algorithm::GPTQ && hessians.empty())
-    return emitError(loc) << "algorithm " << StringRef(algorithm)
-                          << " needs calibration Hessians; give hessians=FILE "
-                             "or use algorithm=rtn";
   return options;
 }
 
@@ -249,6 +245,12 @@ LogicalResult QuantizeWeights::quantizeAll() {
         isConstantWeight(matmul.getRhs()) && filter->matches(matmul))
       matmuls.push_back(matmul);
   });
+  if (options->algorithm == quantization::Algorithm::GPTQ && hessians.empty() &&
+      !matmuls.empty())
+    return emitError(root->getLoc())
+           << "algorithm " << StringRef(algorithm)
+           << " needs calibration Hessians; give hessians=FILE or use "
+              "algorithm=rtn";
   // Erased at the end: `quantized` has their results as keys.
   SetVector<Operation *> replaced;
   for (MatmulOp matmul : matmuls) {
