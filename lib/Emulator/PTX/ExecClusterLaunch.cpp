@@ -1,5 +1,4 @@
-//===- ExecClusterLaunch.cpp - clusterlaunchcontrol.*
-//-----------------------===//
+//===- ExecClusterLaunch.cpp - clusterlaunchcontrol.* ---------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

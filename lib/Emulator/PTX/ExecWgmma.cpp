@@ -1,5 +1,4 @@
-//===- ExecWgmma.cpp - wgmma.*
-//----------------------------------------------===//
+//===- ExecWgmma.cpp - wgmma.* --------------------------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
