@@ -24,7 +24,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
 EXAMPLE = re.compile(r"^ *\(\* example filepath=(\S+) \*\) *$", re.MULTILINE)
 RUN = re.compile(r"RUN:\s*(.*)")
-SYMBOL = re.compile(r"^\s*[\w.]+ (?:private |public )?@([\w$.-]+)")
+# Functions and kernels; the modules around them are left out.
+SYMBOL = re.compile(r"^\s*(?!(?:gpu\.)?module\b)[\w.]+ (?:private |public )?@([\w$.-]+)")
+LONGEST = 60
 # Lines that talk to the test tools and not to the reader.
 TEST_LINE = re.compile(r"\s*//\s*([A-Z0-9_-]+:|RUN|expected-|-----)")
 
@@ -75,6 +77,9 @@ def symbols(text: str) -> dict[str, str]:
 
 def dedent(lines: list[str]) -> str:
     indent = len(lines[0]) - len(lines[0].lstrip())
+    if len(lines) > LONGEST:
+        dots = " " * (indent + 2) + "..."
+        lines = [*lines[: LONGEST - 5], dots, *lines[-3:]]
     return "\n".join(shorten(line[indent:]) for line in lines)
 
 
@@ -141,8 +146,11 @@ class TestRunner:
         return done.stdout
 
 
-def example(name: str, runner: TestRunner) -> str:
-    """The markdown that stands for an example line."""
+def example(name: str, runner: TestRunner, keeps: bool) -> str:
+    """The markdown that stands for an example line.
+
+    A pass that says so (`keeps`) leaves it as it is; any other changes it.
+    """
     test = ROOT / name
     if not test.is_file():
         raise DocError(f"example {name} does not exist")
@@ -156,6 +164,11 @@ def example(name: str, runner: TestRunner) -> str:
     output = runner.output(test, [*commands[:last], command])
     before, after = symbols(source), symbols(output)
     both = [symbol for symbol in before if symbol in after]
+    if keeps and both:
+        return (
+            f"Example, from `{name}`: `{shown_command(command)}` accepts\n\n"
+            f"```mlir\n{aliases(source, before[both[0]])}{before[both[0]]}\n```"
+        )
     changed = [s for s in both if skeleton(before[s]) != skeleton(after[s])]
     if not changed:
         raise DocError(f"example {name}: no function differs before and after")
@@ -201,8 +214,12 @@ class Generator:
     def passes(self, source: pathlib.Path) -> str:
         text = self.tablegen(source, "-gen-pass-doc")
         folder = source.parent.relative_to(INCLUDE / "fp4")
-        expanded = EXAMPLE.sub(lambda m: example(m.group(1), self.runner), text)
-        return f"## {folder}\n\n{expanded}"
+        return f"## {folder}\n\n{EXAMPLE.sub(self.expand, text)}"
+
+    def expand(self, match: re.Match[str]) -> str:
+        rest_of_pass = match.string[match.end() :].split("\n### ")[0]
+        keeps = "Changes nothing" in rest_of_pass
+        return example(match.group(1), self.runner, keeps)
 
     def pages(self) -> dict[str, str]:
         pages = {}

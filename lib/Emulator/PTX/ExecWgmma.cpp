@@ -1,4 +1,4 @@
-//===- ExecWgmma.cpp - warpgroup matrix products --------------------------===//
+//===- ExecWgmma.cpp - wgmma.* --------------------------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -181,11 +181,12 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
 // Decoding
 //===----------------------------------------------------------------------===//
 
-static void takeAligned(Decoder &d) {
+static bool takeAligned(Decoder &d) {
   d.needArchSpecific({90});
   d.take("sync");
   d.take("aligned");
   d.instr.sync = Sync::Warp;
+  return true;
 }
 
 /// A constant operand: 1 or -1 for scales, 0 or 1 for transposition.
