@@ -47,8 +47,11 @@ static std::string typeText(DType dtype) {
   }
 }
 
+/// Layers that the checkpoint holds quantized are spelled in float32; their
+/// weights come decoded.
 std::string FunctionWriter::tensorType(const std::string &name) const {
-  return typeText(model.tensor(name)->dtype());
+  Expected<NDArray> tensor = model.tensor(name);
+  return tensor.ok() ? typeText(tensor->dtype()) : "f32";
 }
 
 void FunctionWriter::add(const char *part, Names names) {

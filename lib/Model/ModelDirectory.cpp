@@ -61,13 +61,23 @@ Expected<ModelDirectory> ModelDirectory::open(const std::string &path) {
   Expected<CheckpointReader> reader = CheckpointReader::open(path);
   if (!reader.ok())
     return reader.status();
+  Expected<std::optional<QuantizedConfig>> quantized =
+      parseQuantizedConfig(*text);
+  if (!quantized.ok())
+    return Status::error("'" + file + "': " + quantized.message());
   Status status = checkTensors(*reader, outerTensors(*config));
-  for (int64_t layer = 0; status.ok() && layer < config->numLayers; ++layer)
-    status = checkTensors(*reader, blockTensors(*config, layer));
+  for (int64_t layer = 0; status.ok() && layer < config->numLayers; ++layer) {
+    std::vector<TensorSpec> specs = blockTensors(*config, layer);
+    if (*quantized) // the linear layers come first
+      specs.erase(specs.begin(), specs.begin() + std::size(kLinears));
+    status = checkTensors(*reader, specs);
+  }
   if (!status.ok())
     return status;
-  return ModelDirectory(path, std::move(*text), std::move(*config),
-                        std::move(*reader));
+  ModelDirectory model(path, std::move(*text), std::move(*config),
+                       std::move(*reader));
+  model.quantizedConfig = *quantized;
+  return model;
 }
 
 Expected<std::vector<float>>

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Model/Host/BlockQuantizer.h"
+#include "fp4/Model/Host/ModelExport.h"
 #include "fp4/Model/Host/Perplexity.h"
 #include "fp4/Model/ModelText.h"
 #include "llvm/Support/CommandLine.h"
@@ -171,6 +171,27 @@ static Status measureRecipe(mlir::MLIRContext &context,
   return Status::success();
 }
 
+/// The variant that runs what a quantized checkpoint holds.
+static model::BlockVariant
+checkpointVariant(const model::ModelDirectory &model) {
+  model::BlockVariant variant;
+  if (!model.quantization())
+    return variant;
+  model::Recipe recipe = model::recipeOfCheckpoint(*model.quantization());
+  if (weightsOnly)
+    recipe.quantizeActivations = false;
+  variant.rewrite = model::quantizedBlockRewrite(recipe);
+  variant.parameters = [recipe,
+                        &model](int64_t layer) -> Expected<model::Parameters> {
+    Expected<model::QuantizedBlock> block = model::importBlock(
+        *model.quantization(), model.config(), layer, model.weights());
+    if (!block.ok())
+      return block.status();
+    return model::toParameters(model.config(), recipe, layer, *block);
+  };
+  return variant;
+}
+
 static Status run() {
   if (length < 2 || batch < 1 || jobs < 1)
     return Status::error("expected --length of at least 2 and --batch and "
@@ -195,9 +216,11 @@ static Status run() {
   if (!tokens.ok())
     return tokens.status();
   std::unique_ptr<mlir::MLIRContext> context = model::makeModelContext();
+  if (!recipes.empty() && model->quantization())
+    return Status::error("'" + directory + "' is quantized already");
   if (recipes.empty()) {
-    Expected<model::PerplexityResult> result =
-        model::measurePerplexity(*context, *model, *tokens, measureOptions());
+    Expected<model::PerplexityResult> result = model::measurePerplexity(
+        *context, *model, *tokens, measureOptions(), checkpointVariant(*model));
     if (!result.ok())
       return result.status();
     printResult("", *result);

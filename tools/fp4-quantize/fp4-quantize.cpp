@@ -9,10 +9,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "fp4/Model/Host/ModelExport.h"
 #include "fp4/Model/ModelText.h"
 #include "fp4/TensorIO/AtomicFile.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -27,22 +30,102 @@ static cl::opt<bool> emitMLIR("emit-mlir",
                               cl::desc("Write the float model as MLIR, with "
                                        "its weights as parameters"),
                               cl::cat(category));
-static cl::opt<std::string> output("o", cl::init("-"),
-                                   cl::desc("Where to write; default stdout"),
-                                   cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
+    output("o",
+           cl::desc("Where to write: a new directory, or with --emit-mlir "
+                    "a file (default stdout)"),
+           cl::value_desc("path"), cl::cat(category));
+static cl::opt<std::string> formatName("format", cl::init("nvfp4"),
+                                       cl::desc("nvfp4 (default) or mxfp4"),
+                                       cl::value_desc("name"),
+                                       cl::cat(category));
+static cl::opt<std::string>
+    recipeName("preset", cl::init("hadamard-128"),
+               cl::desc("rtn, rtn-rotated, gptq, mr-gptq, mr-gptq-plus or "
+                        "hadamard-128 (default)"),
+               cl::value_desc("name"), cl::cat(category));
+static cl::opt<std::string> calibration("calibration",
+                                        cl::desc("Token ids: *.u16 or *.u32"),
+                                        cl::value_desc("file"),
+                                        cl::cat(category));
+static cl::opt<unsigned> sequences("sequences", cl::init(128),
+                                   cl::desc("How many; default 128"),
+                                   cl::cat(category));
+static cl::opt<unsigned> length("length", cl::init(512),
+                                cl::desc("Tokens per sequence; default 512"),
+                                cl::cat(category));
+static cl::opt<unsigned> jobs("jobs", cl::init(1),
+                              cl::desc("Batches at a time; default 1"),
+                              cl::cat(category));
+static cl::opt<std::string>
+    layoutText("export", cl::init("compressed-tensors"),
+               cl::desc("compressed-tensors (default), fp_quant or modelopt"),
+               cl::value_desc("layout"), cl::cat(category));
+
+static void showProgress(const std::string &step, double part) {
+  llvm::errs() << "\r\x1b[K" << step << ": "
+               << llvm::format("%3.0f", 100 * part) << " %";
+}
+
+static Status writeText(const model::ModelDirectory &model) {
+  std::string text = model::wholeModule(model);
+  if (!output.empty())
+    return writeFileAtomically(output, text);
+  llvm::outs() << text;
+  return Status::success();
+}
+
+static Expected<model::ExportOptions> parseOptions() {
+  std::optional<numerics::BlockFormat> format =
+      numerics::parseBlockFormat(formatName);
+  if (!format)
+    return Status::error("expected --format of nvfp4 or mxfp4, got '" +
+                         formatName + "'");
+  Expected<model::Recipe> recipe = model::findRecipe(recipeName, *format);
+  if (!recipe.ok())
+    return recipe.status();
+  std::optional<model::Layout> layout = model::parseLayout(layoutText);
+  if (!layout)
+    return Status::error("expected --export of compressed-tensors, fp_quant or "
+                         "modelopt, got '" +
+                         layoutText + "'");
+  if (output.empty() || calibration.empty())
+    return Status::error("expected -o DIRECTORY and --calibration=FILE");
+  if (length < 1 || sequences < 1 || jobs < 1)
+    return Status::error("expected --length, --sequences and --jobs of at "
+                         "least 1");
+  model::ExportOptions options;
+  options.layout = *layout;
+  options.recipe = *recipe;
+  options.recipeName = recipeName;
+  options.calibration.sequences = sequences;
+  options.calibration.sequenceLength = length;
+  options.calibration.threads = jobs;
+  if (llvm::sys::Process::StandardErrIsDisplayed())
+    options.calibration.progress = showProgress;
+  return options;
+}
 
 static Status run() {
   Expected<model::ModelDirectory> model =
       model::ModelDirectory::open(directory);
   if (!model.ok())
     return model.status();
-  if (!emitMLIR)
-    return Status::error("expected --emit-mlir");
-  std::string text = model::wholeModule(*model);
-  if (output != "-")
-    return writeFileAtomically(output, text);
-  llvm::outs() << text;
-  return Status::success();
+  if (emitMLIR)
+    return writeText(*model);
+  Expected<model::ExportOptions> options = parseOptions();
+  if (!options.ok())
+    return options.status();
+  Expected<std::vector<int32_t>> tokens =
+      model::readTokens(calibration, model->config().vocabularySize);
+  if (!tokens.ok())
+    return tokens.status();
+  std::unique_ptr<mlir::MLIRContext> context = model::makeModelContext();
+  Status status =
+      model::exportModel(*context, *model, *tokens, *options, output);
+  if (options->calibration.progress)
+    llvm::errs() << "\r\x1b[K";
+  return status;
 }
 
 int main(int argc, char **argv) {

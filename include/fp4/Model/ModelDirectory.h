@@ -14,6 +14,7 @@
 #define FP4_MODEL_MODELDIRECTORY_H
 
 #include "fp4/Model/ModelConfig.h"
+#include "fp4/Model/QuantizedCheckpoint.h"
 #include "fp4/TensorIO/Safetensors.h"
 
 namespace fp4::model {
@@ -21,7 +22,8 @@ namespace fp4::model {
 class ModelDirectory {
 public:
   /// Checks that every tensor is there with the shape that the configuration
-  /// implies and with elements of bf16, f16 or f32.
+  /// implies and with elements of bf16, f16 or f32. The linear layers of a
+  /// quantized checkpoint are checked when they are read (importBlock).
   static Expected<ModelDirectory> open(const std::string &path);
 
   const std::string &path() const { return directory; }
@@ -29,6 +31,10 @@ public:
   /// The text of config.json.
   const std::string &configText() const { return text; }
   const CheckpointReader &weights() const { return reader; }
+  /// Nothing for a float model.
+  const std::optional<QuantizedConfig> &quantization() const {
+    return quantizedConfig;
+  }
   Expected<NDArray> tensor(const std::string &name) const {
     return reader.tensor(name);
   }
@@ -47,6 +53,7 @@ private:
   std::string text;
   ModelConfig modelConfig;
   CheckpointReader reader;
+  std::optional<QuantizedConfig> quantizedConfig;
 };
 
 /// Little-endian 16-bit token ids (".u16") or 32-bit ones (".u32"). Fails on an

@@ -123,13 +123,16 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
     return plan.kernel.emitOpError()
            << "expected a schedule with the tile of the body, " << acc.getRows()
            << "x" << acc.getCols() << "x" << depth << ", got " << schedule;
+  // A tile of scales has 128 rows.
+  if (acc.getRows() % kScaleTileRows != 0 ||
+      acc.getCols() % kScaleTileRows != 0)
+    return plan.kernel.emitOpError()
+           << "expected a tile of multiples of " << kScaleTileRows
+           << " rows and columns, got " << acc.getRows() << "x"
+           << acc.getCols();
   if (!llvm::is_contained({64, 128, 256}, depth))
     return plan.kernel.emitOpError()
            << "expected a tile depth of 64, 128 or 256, got " << depth;
-  if (plan.lhs.getBytes() % 1024 != 0 || plan.rhs.getBytes() % 1024 != 0)
-    return plan.kernel.emitOpError()
-           << "expected tiles of a multiple of 1024 bytes, got "
-           << plan.lhs.getBytes() << " and " << plan.rhs.getBytes();
   return success();
 }
 

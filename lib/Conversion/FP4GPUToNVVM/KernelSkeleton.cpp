@@ -120,14 +120,20 @@ void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
                b.mul(index, shape[0]), barrier);
     return;
   }
-  int64_t chunkBytes = tile.getBytes() / shape[0] / shape[1];
-  int64_t rowBytes = tile.getSourceType().getDimSize(1) * chunkBytes;
+  int64_t copyBytes = tile.getBytes() / shape[0];
+  int64_t rowBytes = copyBytes / shape[1] * tile.getSourceType().getDimSize(1);
+  unsigned dim = tile.followsRows ? 0 : 1;
   for (int64_t row = 0; row < shape[0]; ++row) {
     Value rowIndex = b.add(b.mul(index, shape[0]), row);
-    Value offset =
-        b.add(b.mul(rowIndex, rowBytes), b.mul(step, shape[1] * chunkBytes));
-    b.copyBytes(b.at(shared, row * shape[1] * chunkBytes), b.at(source, offset),
-                shape[1] * chunkBytes, barrier);
+    // Behind the last row of the matrix stand elements that TMA made zero and
+    // results that are not stored: any scales that exist will do.
+    if (row > 0 && isRagged(dim)) {
+      Value last = b.add(b.ceilDiv(size(dim), kScaleTileRows), -1);
+      rowIndex = b.select(b.less(rowIndex, last), rowIndex, last);
+    }
+    Value offset = b.add(b.mul(rowIndex, rowBytes), b.mul(step, copyBytes));
+    b.copyBytes(b.at(shared, row * copyBytes), b.at(source, offset), copyBytes,
+                barrier);
   }
 }
 

@@ -134,19 +134,18 @@ void AsyncQueue::waitWarp(Warp &warp, AsyncOp::Kind kind, uint32_t bound) {
 }
 
 bool AsyncQueue::relieve(const std::vector<MbarrierRef> &polled) {
-  bool any = false;
   for (const MbarrierRef &barrier : polled) {
     // Everything that completes on this barrier; finishing one entry can
     // finish others of its pipe, so look again each time.
-    for (bool again = true; again;) {
-      again = false;
+    bool any = false;
+    for (;;) {
       auto it = std::find_if(ops.begin(), ops.end(), [&](const AsyncOp &op) {
         return barrier.cta && op.barrier == barrier;
       });
       if (it == ops.end())
         break;
       finishInOrder(it);
-      any = again = true;
+      any = true;
     }
     if (any)
       return true;

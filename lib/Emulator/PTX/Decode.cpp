@@ -114,9 +114,9 @@ unsigned Decoder::takeVector() {
 }
 
 Rounding Decoder::takeRounding() {
-  static constexpr Rounding order[] = {
-      Rounding::RN, Rounding::RZ, Rounding::RM, Rounding::RP, Rounding::RNA,
-      Rounding::RS, Rounding::RN, Rounding::RZ, Rounding::RM, Rounding::RP};
+  static constexpr Rounding order[] = {Rounding::RN,  Rounding::RZ,
+                                       Rounding::RM,  Rounding::RP,
+                                       Rounding::RNA, Rounding::RS};
   int index = takeOneOf({"rn", "rz", "rm", "rp", "rna", "rs"});
   return index < 0 ? Rounding::None : order[index];
 }

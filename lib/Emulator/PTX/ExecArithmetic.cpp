@@ -106,8 +106,8 @@ static void subSat(Warp &warp, const Instr &instr) {
   });
 }
 
-/// add.cc and sub.cc; subtraction sets CC.CF when it does not borrow... PTX
-/// leaves the encoding open, so the flag holds "borrow" and subc inverts it.
+/// add.cc and sub.cc. CC.CF holds the carry of an addition and the borrow of a
+/// subtraction; PTX leaves its encoding open.
 template <typename T, bool IsSub>
 static void addSubCarryOut(Warp &warp, const Instr &instr) {
   Lanes s1, s2;

@@ -112,8 +112,6 @@ void decodeLdmatrix(Decoder &d) {
   i.vec = uint8_t(takeCount(d));
   i.flag = d.take("trans");
   i.space = d.takeSpace();
-  if (i.space == Space::Generic)
-    i.space = Space::Generic;
   bool isB16 = d.take("b16");
   bool isB8 = !isB16 && (d.take("b8") || d.take("b8x16"));
   i.variant2 = uint8_t(d.takeOneOf({"b6x16_p32", "b4x16_p64"}) + 1);

@@ -154,11 +154,13 @@ static void decodeInstruction(const Warp &warp, uint32_t idesc, Mma &mma) {
     if ((mma.d == Type::S32) != (mma.kind == I8Kind) || mma.d == Type::None)
       bad("the result type does not fit the kind");
   }
-  bool narrow = mma.bits < 8 || mma.bits == 32;
   if ((mma.transA || mma.transB) && mma.bits < 8)
     bad("4-bit operands cannot be transposed");
-  if (narrow && (mma.transA || mma.transB) && mma.bits == 32 &&
-      mma.aDescriptor.swizzle == TensorMapSwizzle::B128Atom32B)
+  auto hasWideAtoms = [](const MatrixDescriptor &descriptor) {
+    return descriptor.swizzle == TensorMapSwizzle::B128Atom32B;
+  };
+  if ((mma.transA && hasWideAtoms(mma.aDescriptor)) ||
+      (mma.transB && hasWideAtoms(mma.bDescriptor)))
     bad("an MN-major operand with 32-byte swizzle atoms is not supported");
 }
 

@@ -1,4 +1,4 @@
-//===- ExecWgmma.cpp - wgmma.* --------------------------------------------===//
+//===- ExecWgmma.cpp - warpgroup matrix products --------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -181,12 +181,11 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
 // Decoding
 //===----------------------------------------------------------------------===//
 
-static bool takeAligned(Decoder &d) {
+static void takeAligned(Decoder &d) {
   d.needArchSpecific({90});
   d.take("sync");
   d.take("aligned");
   d.instr.sync = Sync::Warp;
-  return true;
 }
 
 /// A constant operand: 1 or -1 for scales, 0 or 1 for transposition.

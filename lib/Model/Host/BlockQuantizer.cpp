@@ -11,8 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Host/BlockQuantizer.h"
+#include "fp4/Model/HadamardBlocks.h"
 #include "fp4/Model/ModelText.h"
-#include "fp4/Numerics/Hadamard.h"
 #include "fp4/Quantization/ActivationTarget.h"
 #include "fp4/Quantization/Hessian.h"
 #include <cblas.h>
@@ -168,6 +168,34 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
   return quantizer;
 }
 
+TensorMap BlockQuantizer::saveStates() const {
+  TensorMap tensors;
+  for (size_t i = 0; i < states.size(); ++i)
+    tensors.emplace("states." + std::to_string(i), states[i]);
+  for (size_t i = 0; i < floatStates.size(); ++i)
+    tensors.emplace("float_states." + std::to_string(i), floatStates[i]);
+  return tensors;
+}
+
+Status BlockQuantizer::restoreStates(int64_t next,
+                                     const CheckpointReader &saved) {
+  for (Batches *batches : {&states, &floatStates})
+    for (size_t i = 0; i < batches->size(); ++i) {
+      Expected<NDArray> tensor =
+          saved.tensor((batches == &states ? "states." : "float_states.") +
+                       std::to_string(i));
+      if (!tensor.ok())
+        return tensor.status();
+      if (tensor->shape() != (*batches)[i].shape())
+        return Status::error("expected saved hidden states of shape " +
+                             shapeString((*batches)[i].shape()) + ", got " +
+                             shapeString(tensor->shape()));
+      (*batches)[i] = *tensor;
+    }
+  layer = next;
+  return Status::success();
+}
+
 Progress BlockQuantizer::report(const char *step) const {
   if (!options.progress)
     return {};
@@ -218,26 +246,13 @@ static Expected<Matrix> stackWeights(const ModelDirectory &model, int64_t layer,
   return rows;
 }
 
-/// The Hadamard matrix for every block of `cols` columns.
-static quantization::BlockTransform hadamardTransform(size_t cols,
-                                                      size_t block) {
-  quantization::BlockTransform transform;
-  transform.block = block;
-  transform.activations.resize(cols * block);
-  for (size_t row = 0; row < cols; ++row)
-    transform.activations[row * block + row % block] = 1;
-  numerics::hadamard(transform.activations.data(), cols * block, block);
-  transform.weights = transform.activations;
-  return transform;
-}
-
 Status BlockQuantizer::chooseTransforms(Statistics &statistics) {
   for (size_t stage = 0; stage < kNumStages; ++stage) {
     quantization::BlockTransform &transform =
         statistics.block.inputs[stage].transform;
     auto cols = static_cast<size_t>(statistics.sums[stage].cols);
     if (recipe.transform == TransformKind::Hadamard)
-      transform = hadamardTransform(cols, recipe.transformBlock);
+      transform = hadamardBlocks(cols, recipe.transformBlock);
     if (recipe.transform != TransformKind::WUSH)
       continue;
     Expected<Matrix> weights = stackWeights(model, layer, kStages[stage]);

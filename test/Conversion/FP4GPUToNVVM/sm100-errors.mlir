@@ -1,6 +1,6 @@
 // RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4gpu-to-nvvm=target=sm_100a
 
-// expected-error @below {{'fp4gpu.kernel' op expected a tile of 128 rows and 16, 32, ... 256 columns owned by 4x1 warps, got #fp4gpu.schedule<tile = 128x128x128, stages = 2, warps = 2x2>}}
+// expected-error @below {{'fp4gpu.kernel' op expected a tile of 128 rows and 128 or 256 columns owned by 4x1 warps, got #fp4gpu.schedule<tile = 128x128x128, stages = 2, warps = 2x2>}}
 fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)

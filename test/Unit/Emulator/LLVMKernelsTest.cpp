@@ -72,103 +72,183 @@ TensorMap packedMap(uint64_t address, int rows, int k, unsigned boxK,
   return *map;
 }
 
-void expectProduct(const Operand &a, const Operand &b, float alpha,
-                   const std::vector<uint16_t> &got) {
-  std::vector<float> x = a.decode(), y = b.decode();
-  for (int i = 0; i < a.rows; ++i)
-    for (int j = 0; j < b.rows; ++j) {
-      double sum = 0, magnitude = 0;
-      for (int kk = 0; kk < a.k; ++kk) {
-        double product =
-            double(x[size_t(i) * a.k + kk]) * y[size_t(j) * a.k + kk];
-        sum += product;
-        magnitude += std::fabs(product);
-      }
-      float value = numerics::decodeBF16(got[size_t(i) * b.rows + j]);
-      // One bf16 rounding, and float32 ones along K.
-      double bound = std::fabs(alpha * sum) / 250 + alpha * magnitude * 1e-6;
-      ASSERT_NEAR(value, alpha * sum, bound) << i << "," << j;
+/// One kernel: its text, its tile of K and how it wants the scales.
+struct Kernel {
+  const char *file;
+  int tileK;
+  unsigned threads, sharedBytes;
+  TensorMapSwizzle swizzle;
+  bool scales128x4;
+};
+
+const Kernel kSM120 = {
+    "LLVM/nvfp4_sm120a.ptx", 128,  160, 4 * (128 * 64 * 2 + 128 * 8 * 2) + 64,
+    TensorMapSwizzle::B64,   false};
+const Kernel kSM100 = {"LLVM/nvfp4_sm100a.ptx", 256, 192, 147456 + 128,
+                       TensorMapSwizzle::B128,  true};
+
+/// A product with its reference.
+struct Problem {
+  const Kernel &kernel;
+  std::mt19937 random{11};
+  Operand a, b;
+  float alpha = 0.5f;
+
+  Problem(const Kernel &kernel, int m, int n, int k)
+      : kernel(kernel), a(m, k, random), b(n, k, random) {}
+
+  /// The scales of a 128-row tile together: in 128x4 blocks, or row by row.
+  std::vector<uint8_t> tiledScales(const Operand &op) const {
+    std::vector<uint8_t> result;
+    int columns = op.k / 16, perTile = kernel.tileK / 16;
+    if (kernel.scales128x4) {
+      result.resize(op.scales.size());
+      numerics::swizzleScales128x4(op.scales.data(), size_t(op.rows),
+                                   size_t(columns), result.data());
+      return result;
     }
-}
+    for (int tile = 0; tile < op.rows / 128; ++tile)
+      for (int kt = 0; kt < op.k / kernel.tileK; ++kt)
+        for (int r = 0; r < 128; ++r)
+          for (int j = 0; j < perTile; ++j)
+            result.push_back(
+                op.scales[size_t(tile * 128 + r) * columns + kt * perTile + j]);
+    return result;
+  }
+
+  Expected<Statistics> run(const std::string &text,
+                           const LaunchOptions &options,
+                           std::vector<uint16_t> &result) const {
+    Expected<Module> module = Module::parse(text);
+    if (!module.ok())
+      return module.status();
+    Device device;
+    uint64_t pa = upload(device, a.codes), pb = upload(device, b.codes);
+    uint64_t psa = upload(device, tiledScales(a));
+    uint64_t psb = upload(device, tiledScales(b));
+    size_t count = size_t(a.rows) * b.rows;
+    uint64_t pd = upload(device, std::vector<uint16_t>(count));
+    unsigned boxK = unsigned(kernel.tileK);
+    TensorMap ta = packedMap(pa, a.rows, a.k, boxK, kernel.swizzle);
+    TensorMap tb = packedMap(pb, b.rows, b.k, boxK, kernel.swizzle);
+    Params params;
+    params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
+    params.add(psa).add(psb).add(pd).add(a.k / kernel.tileK).add(b.rows);
+    params.add(alpha);
+    LaunchConfig config;
+    config.grid = {unsigned(a.rows) / 128, unsigned(b.rows) / 128};
+    config.block = {kernel.threads};
+    config.dynamicSharedBytes = kernel.sharedBytes;
+    Expected<Statistics> stats = device.launch(
+        *module, "nvfp4_gemm", config, params.data(), params.size(), options);
+    if (stats.ok())
+      result = download<uint16_t>(device, pd, count);
+    return stats;
+  }
+
+  void expectProduct(const std::vector<uint16_t> &got) const {
+    std::vector<float> x = a.decode(), y = b.decode();
+    for (int i = 0; i < a.rows; ++i)
+      for (int j = 0; j < b.rows; ++j) {
+        double sum = 0, magnitude = 0;
+        for (int kk = 0; kk < a.k; ++kk) {
+          double product =
+              double(x[size_t(i) * a.k + kk]) * y[size_t(j) * a.k + kk];
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+        float value = numerics::decodeBF16(got[size_t(i) * b.rows + j]);
+        // One bf16 rounding, and float32 ones along K.
+        double bound = std::fabs(alpha * sum) / 250 + alpha * magnitude * 1e-6;
+        ASSERT_NEAR(value, alpha * sum, bound) << i << "," << j;
+      }
+  }
+};
 
 class LLVMKernels : public ::testing::TestWithParam<unsigned> {
 protected:
   LaunchOptions options() const { return allAsyncModes()[GetParam()]; }
-  Device device;
-  std::mt19937 random{11};
 };
 
 TEST_P(LLVMKernels, NVFP4OnSM120) {
-  const int m = 128, n = 256, k = 640;
-  const float alpha = 0.5f;
-  Operand a(m, k, random), b(n, k, random);
-  // The kernel wants the scales of a 128 x 128 tile together, row by row.
-  auto tiled = [&](const Operand &op) {
-    std::vector<uint8_t> result;
-    for (int tile = 0; tile < op.rows / 128; ++tile)
-      for (int kt = 0; kt < k / 128; ++kt)
-        for (int r = 0; r < 128; ++r)
-          for (int j = 0; j < 8; ++j)
-            result.push_back(
-                op.scales[size_t(tile * 128 + r) * (k / 16) + kt * 8 + j]);
-    return result;
-  };
-  uint64_t pa = upload(device, a.codes), pb = upload(device, b.codes);
-  uint64_t psa = upload(device, tiled(a)), psb = upload(device, tiled(b));
-  uint64_t pd = upload(device, std::vector<uint16_t>(m * n));
-  TensorMap ta = packedMap(pa, m, k, 128, TensorMapSwizzle::B64);
-  TensorMap tb = packedMap(pb, n, k, 128, TensorMapSwizzle::B64);
-  Params params;
-  params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
-  params.add(psa).add(psb).add(pd).add(k / 128).add(n).add(alpha);
-  Expected<Module> module =
-      Module::parse(readTestFile("LLVM/nvfp4_sm120a.ptx"));
-  ASSERT_TRUE(module.ok()) << module.message();
-  LaunchConfig config;
-  config.grid = {m / 128, n / 128};
-  config.block = {160};
-  config.dynamicSharedBytes = 4 * (128 * 64 * 2 + 128 * 8 * 2) + 64;
-  Expected<Statistics> stats = device.launch(
-      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
+  Problem problem(kSM120, 128, 256, 640);
+  std::vector<uint16_t> got;
+  Expected<Statistics> stats =
+      problem.run(readTestFile(kSM120.file), options(), got);
   ASSERT_TRUE(stats.ok()) << stats.message();
-  EXPECT_EQ(stats->mmaInstructions, uint64_t(m) * n * k / (16 * 8 * 64));
-  expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
+  EXPECT_EQ(stats->mmaInstructions, 128u * 256 * 640 / (16 * 8 * 64));
+  problem.expectProduct(got);
 }
 
 TEST_P(LLVMKernels, NVFP4OnSM100) {
-  const int m = 256, n = 128, k = 1536;
-  const float alpha = 2.0f;
-  Operand a(m, k, random), b(n, k, random);
-  // Tiles of 128 rows and 256 of K: four 512-byte "128x4" scale tiles.
-  auto tiled = [&](const Operand &op) {
-    std::vector<uint8_t> result(op.scales.size());
-    numerics::swizzleScales128x4(op.scales.data(), size_t(op.rows),
-                                 size_t(k / 16), result.data());
-    return result;
-  };
-  uint64_t pa = upload(device, a.codes), pb = upload(device, b.codes);
-  uint64_t psa = upload(device, tiled(a)), psb = upload(device, tiled(b));
-  uint64_t pd = upload(device, std::vector<uint16_t>(m * n));
-  TensorMap ta = packedMap(pa, m, k, 256, TensorMapSwizzle::B128);
-  TensorMap tb = packedMap(pb, n, k, 256, TensorMapSwizzle::B128);
-  Params params;
-  params.addBytes(ta.data(), 128, 64).addBytes(tb.data(), 128, 64);
-  params.add(psa).add(psb).add(pd).add(k / 256).add(n).add(alpha);
-  Expected<Module> module =
-      Module::parse(readTestFile("LLVM/nvfp4_sm100a.ptx"));
-  ASSERT_TRUE(module.ok()) << module.message();
-  LaunchConfig config;
-  config.grid = {m / 128, n / 128};
-  config.block = {192};
-  config.dynamicSharedBytes = 147456 + 128;
-  Expected<Statistics> stats = device.launch(
-      *module, "nvfp4_gemm", config, params.data(), params.size(), options());
+  Problem problem(kSM100, 256, 128, 1536);
+  std::vector<uint16_t> got;
+  Expected<Statistics> stats =
+      problem.run(readTestFile(kSM100.file), options(), got);
   ASSERT_TRUE(stats.ok()) << stats.message();
-  EXPECT_EQ(stats->mmaMultiplyAdds, uint64_t(m) * n * k);
+  EXPECT_EQ(stats->mmaMultiplyAdds, 256u * 128 * 1536);
   EXPECT_EQ(stats->tensorMemoryColumns, 512u);
-  expectProduct(a, b, alpha, download<uint16_t>(device, pd, m * n));
+  problem.expectProduct(got);
 }
 
 INSTANTIATE_TEST_SUITE_P(AsyncModes, LLVMKernels, ::testing::Range(0u, 4u));
+
+//===----------------------------------------------------------------------===//
+// Mutations
+//===----------------------------------------------------------------------===//
+
+/// Drops each line that holds one of `needed`, in turn, and lists those whose
+/// loss neither traps nor changes the result in eight schedules.
+std::vector<std::string> survivors(const Problem &problem,
+                                   const std::vector<std::string> &needed) {
+  std::string text = readTestFile(problem.kernel.file);
+  LaunchOptions options;
+  options.stepBudget = 2'000'000;
+  std::vector<uint16_t> reference;
+  Expected<Statistics> stats = problem.run(text, options, reference);
+  EXPECT_TRUE(stats.ok()) << stats.message();
+  std::vector<std::string> found;
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = text.find('\n', begin);
+    std::string line = text.substr(begin, end - begin);
+    bool isNeeded = false;
+    for (const std::string &name : needed)
+      isNeeded |= line.find(name) != std::string::npos;
+    if (isNeeded) {
+      std::string mutant = text.substr(0, begin) + text.substr(end);
+      bool differs = false;
+      for (options.seed = 0; options.seed < 8 && !differs; ++options.seed) {
+        std::vector<uint16_t> got;
+        differs = !problem.run(mutant, options, got).ok() || got != reference;
+      }
+      if (!differs)
+        found.push_back(line);
+    }
+    begin = end + 1;
+  }
+  return found;
+}
+
+TEST(Mutations, SM120KernelNeedsItsSynchronisation) {
+  Problem problem(kSM120, 128, 128, 1280);
+  std::vector<std::string> left =
+      survivors(problem, {"mbarrier.init", "mbarrier.arrive",
+                          "mbarrier.try_wait", "bar.sync", "expect_tx"});
+  EXPECT_EQ(left, std::vector<std::string>{});
+}
+
+TEST(Mutations, SM100KernelNeedsItsSynchronisation) {
+  Problem problem(kSM100, 128, 128, 2560);
+  std::vector<std::string> left = survivors(
+      problem, {"mbarrier.init", "mbarrier.arrive", "mbarrier.try_wait",
+                "bar.sync", "tcgen05.commit", "tcgen05.wait::ld",
+                "tcgen05.dealloc", "tcgen05.alloc"});
+  EXPECT_EQ(left, std::vector<std::string>{});
+  // Of the four fences the emulator sees the need of one, before tcgen05.ld.
+  // The one in the loop and the one behind the allocation order no two
+  // tcgen05 instructions; the one before tcgen05.dealloc orders it behind other
+  // warps' loads, which is not modelled.
+  EXPECT_EQ(survivors(problem, {"tcgen05.fence::after"}).size(), 3u);
+}
 
 } // namespace

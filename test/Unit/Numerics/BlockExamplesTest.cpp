@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The numbered examples are those of shared/facts/algorithms.md section 4.2,
+// Small blocks whose scales, codes and errors can be followed by hand,
 // computed in exact arithmetic. Decoding in float32 moves each value by at most
 // 2 * 2^-24 of itself, so a sum of squared errors is compared to 1e-5 relative.
 //
@@ -166,7 +166,7 @@ TEST(BlockExamples, ATieInTheLargestElement) {
 }
 
 TEST(BlockExamples, NVFP4BlockBelowTheTensorMaximum) {
-  // seeds.md section 10: tensor amax 7, block amax 3.5. The scale is half of
+  // Tensor amax 7, block amax 3.5. The scale is half of
   // 448, 224 (0x76), and one unit is 3.5 / 6.
   std::vector<float> x(16, 0.0f);
   const float inputs[] = {0.1f,  -0.2f, 0.3f, -0.45f, 0.75f,
@@ -184,7 +184,7 @@ TEST(BlockExamples, NVFP4BlockBelowTheTensorMaximum) {
 }
 
 TEST(BlockExamples, MXBlockReconstructsItsLargestElement) {
-  // seeds.md section 10, the table "reconstructed amax": Floor clips up to
+  // The reconstructed amax: Floor clips up to
   // twofold (1.99 -> 1.5, 7 -> 6), RCeil rounds up (7 / 2 = 3.5 -> 4 units).
   struct {
     float amax, floor, rceil;

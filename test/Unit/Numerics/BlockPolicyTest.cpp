@@ -49,7 +49,7 @@ template <typename Check> static void forEachRule(Check check) {
 //===----------------------------------------------------------------------===//
 
 TEST(BlockOrder, DividesByTheElementMaximumFirst) {
-  // seeds.md section 1.2: (amax / 6) / s_T is exactly 12.5 here, a tie that
+  // (amax / 6) / s_T is exactly 12.5 here, a tie that
   // goes to 12 (0x54). Folding the 6 into the tensor scale gives the float
   // above 12.5 and with it 13 (0x55).
   volatile float amaxTensor = 6.99290371f, amaxBlock = 0.195114508f;

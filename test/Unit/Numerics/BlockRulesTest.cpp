@@ -104,7 +104,7 @@ TEST(MantissaRules, SearchThenFourOverSixThenAbsMax) {
 }
 
 TEST(MantissaRules, SearchWindowHoldsTheOptimumOfNearlyAllBlocks) {
-  // algorithms.md section 4.3: [-2, +6] codes around AbsMax give the error of
+  // [-2, +6] codes around AbsMax give the error of
   // the full sweep. Compare against all 126 scales.
   std::vector<float> x = normalSamples(16 * 256, 13);
   float tensorScale =
@@ -158,10 +158,11 @@ TEST(MantissaRules, RequantizationOfDecodedValuesChangesNothing) {
 }
 
 TEST(MantissaRules, NoTensorScaleNeedsUE5M3ForSmallTensors) {
-  // seeds.md section 5.3, sigma = 1e-3: UE5M3 keeps the error of larger tensors
-  // (0.00904). UE4M3 has no scale below 2^-9, so all values become multiples of
-  // 2^-10 and err by a uniform step: (2^-10 / sigma)^2 / 12 = 0.0795. (The
-  // table there says 1 because it lets scales round to zero, which we do not.)
+  // The sweep of arXiv 2601.19026 at sigma = 1e-3: UE5M3 keeps the error of
+  // larger tensors (0.00904). UE4M3 has no scale below 2^-9, so all values
+  // become multiples of 2^-10 and err by a uniform step: (2^-10 / sigma)^2 / 12
+  // = 0.0795. (The table there says 1 because it lets scales round to zero,
+  // which we do not.)
   std::vector<float> x = normalSamples(1 << 16, 14);
   for (float &value : x)
     value *= 1e-3f;

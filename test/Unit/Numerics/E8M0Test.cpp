@@ -100,7 +100,7 @@ TEST(E8M0, DirectedRoundingAgreesWithCudaHeaders) {
 }
 
 TEST(E8M0, WorkedConversions) {
-  // seeds.md section 10: value -> floor byte, round-up byte.
+  // value -> floor byte, round-up byte.
   struct {
     float value;
     uint8_t floor, ceil;
@@ -196,8 +196,7 @@ TEST_P(PowerOfTwoRules, FollowTheirDefinitions) {
 }
 
 TEST(PowerOfTwoRules, WorkedE2M1Bytes) {
-  // algorithms.md section 4.2, example 4; its "ceil" bytes are those of RCeil
-  // for these amax.
+  // Floor clips from 6 up, Even from 7 up; RCeil is what others call ceil.
   struct {
     float amax;
     uint8_t floor, even, rceil;
@@ -219,7 +218,7 @@ TEST(PowerOfTwoRules, WorkedE2M1Bytes) {
 }
 
 TEST(PowerOfTwoRules, WorkedE4M3Bytes) {
-  // seeds.md section 10, "MX block": 448 = 1.75 * 2^8 fits scale 1 (byte 127),
+  // 448 = 1.75 * 2^8 fits scale 1 (byte 127),
   // 480 does not.
   struct {
     float amax;

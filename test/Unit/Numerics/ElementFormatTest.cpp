@@ -169,7 +169,7 @@ struct Conversion {
 };
 
 TEST(ElementFormat, WorkedConversions) {
-  // seeds.md section 10 and algorithms.md example 7. Ties go to the even code:
+  // Ties go to the even code:
   // 5 lies between 4 (code 6) and 6 (code 7).
   const auto E2M1 = ElementFormat::E2M1;
   const auto E2M3 = ElementFormat::E2M3;

@@ -129,7 +129,7 @@ TEST_P(HadamardBlocks, FollowsTheContractedOrderOfRounding) {
 }
 
 TEST(Hadamard, WorkedExamples) {
-  // algorithms.md section 4.2, example 8: [1, 2, 3, 4] * H4 / 2, and the first
+  // [1, 2, 3, 4] * H4 / 2, and the first
   // row of H16 / 4.
   float four[] = {1, 2, 3, 4};
   hadamard(four, 4, 4);

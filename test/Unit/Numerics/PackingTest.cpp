@@ -21,7 +21,7 @@ static std::vector<uint8_t> randomBytes(size_t count, uint8_t mask) {
 }
 
 TEST(Packing, FourBitCodesFillTheLowNibbleFirst) {
-  // algorithms.md section 4.2, example 9: [0, 0.5, -1, 6].
+  // [0, 0.5, -1, 6].
   const uint8_t codes[] = {0x0, 0x1, 0xA, 0x7};
   uint8_t packed[2];
   packCodes(ElementFormat::E2M1, codes, 1, 4, packed);

@@ -108,7 +108,7 @@ TEST(ScaleFormat, UE4M3IgnoresTheSignBit) {
 }
 
 TEST(ScaleFormat, UE5M3WorkedConversions) {
-  // seeds.md section 10. 2^-18 is half of the smallest value; 1.0625 lies
+  // 2^-18 is half of the smallest value; 1.0625 lies
   // between 1 (0x78) and 1.125; 63488 between 61440 (0xF7) and 65536 (0xF8),
   // a code that only NVIDIA's variant has.
   struct {

@@ -272,11 +272,26 @@ TEST(SM120Matmul, Epilogues) {
 TEST(SM120Matmul, OtherSchedules) {
   Case c{"nvfp4", 256, 256, 256};
   for (const char *schedule : {"tile = 128x128x128, stages = 2, warps = 4x1",
+                               "tile = 128x128x64, stages = 4, warps = 2x2",
+                               "tile = 128x128x256, stages = 2, warps = 2x2",
+                               "tile = 256x128x128, stages = 3, warps = 4x2",
+                               "tile = 128x256x128, stages = 3, warps = 2x4",
                                "tile = 128x128x128, stages = 3, warps = 1x4",
                                "tile = 128x128x128, stages = 4, warps = 4x2"}) {
     c.schedule = schedule;
     check("sm_120a", c);
   }
+}
+
+TEST(SM120Matmul, RaggedTileOfTwoScaleRows) {
+  // 300 rows are one tile of 256 and 44 rows of the next, whose second half has
+  // no scales at all.
+  Case c{"nvfp4", 300, 384, 256};
+  c.schedule = "tile = 256x128x128, stages = 3, warps = 4x2";
+  check("sm_120a", c);
+  c.schedule = "tile = 128x256x128, stages = 3, warps = 2x4";
+  c.hasDynamicRows = true;
+  check("sm_120a", c);
 }
 
 TEST(SM120Matmul, EarlyAndRandomCompletion) {

@@ -17,31 +17,10 @@
 #define FP4_MODEL_HOST_BLOCKQUANTIZER_H
 
 #include "fp4/Model/Host/ModelProgram.h"
+#include "fp4/Model/QuantizedBlock.h"
 #include "fp4/Model/Recipe.h"
-#include "fp4/Quantization/BlockTransform.h"
 
 namespace fp4::model {
-
-/// The linear layers of a block that read one input.
-struct Stage {
-  size_t first, count;
-};
-inline constexpr Stage kStages[] = {{0, 3}, {3, 1}, {4, 2}, {6, 1}};
-inline constexpr size_t kNumStages = 4;
-
-/// What happens to the input of a stage at run time.
-struct StageInput {
-  /// block 0: none.
-  quantization::BlockTransform transform;
-  /// The tensor scale; 1 in formats without.
-  float scale = 1;
-};
-
-struct QuantizedBlock {
-  /// By Linear.
-  std::vector<quantization::QuantizedWeight> weights;
-  std::vector<StageInput> inputs;
-};
 
 /// Makes the linear layers of a block execute `recipe`: transform, quantize,
 /// multiply with decoded weights. Values for the new parameters, which are
@@ -68,6 +47,13 @@ public:
                                          const Recipe &recipe,
                                          const std::vector<int32_t> &tokens,
                                          const CalibrationOptions &options);
+
+  /// The block that comes next.
+  int64_t nextLayer() const { return layer; }
+  /// All that the next block needs from those before it.
+  TensorMap saveStates() const;
+  /// Goes on before block `next` with what `saveStates` gave there.
+  Status restoreStates(int64_t next, const CheckpointReader &saved);
 
   /// Quantizes the next block and moves the hidden states behind it.
   Expected<QuantizedBlock> quantizeNext();

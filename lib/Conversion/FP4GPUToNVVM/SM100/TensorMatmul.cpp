@@ -79,13 +79,12 @@ int64_t TensorMatmul::getColumns() const {
 
 LogicalResult TensorMatmul::check() {
   ScheduleAttr schedule = plan.schedule;
-  if (schedule.getTileM() != 128 || schedule.getTileN() % 16 != 0 ||
-      schedule.getTileN() > 256 || schedule.getWarpsM() != kOwners ||
-      schedule.getWarpsN() != 1)
-    return plan.kernel.emitOpError() << "expected a tile of 128 rows and 16, "
-                                        "32, ... 256 columns owned by "
-                                        "4x1 warps, got "
-                                     << schedule;
+  if (schedule.getTileM() != 128 || schedule.getTileN() > 256 ||
+      schedule.getWarpsM() != kOwners || schedule.getWarpsN() != 1)
+    return plan.kernel.emitOpError()
+           << "expected a tile of 128 rows and 128 or 256 columns owned by 4x1 "
+              "warps, got "
+           << schedule;
   if (schedule.getTileK() < 128)
     return plan.kernel.emitOpError()
            << "expected a tile depth of 128 or 256, got "

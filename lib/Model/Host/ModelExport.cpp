@@ -1,0 +1,342 @@
+//===- ModelExport.cpp - From model directory to model directory ----------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Files of an unfinished run beside those of the model:
+//   run.json             what the run is
+//   states-N.safetensors hidden states before block N; their presence says that
+//                        the shards of all blocks before are complete
+//   report-N.json        the layers of block N
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Model/Host/ModelExport.h"
+#include "fp4/TensorIO/AtomicFile.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace fs = std::filesystem;
+namespace json = llvm::json;
+
+namespace fp4::model {
+
+/// Files that describe the tokenizer and not the weights.
+static constexpr const char *kCopiedFiles[] = {"tokenizer.json",
+                                               "tokenizer_config.json",
+                                               "tokenizer.model",
+                                               "vocab.json",
+                                               "merges.txt",
+                                               "special_tokens_map.json",
+                                               "added_tokens.json",
+                                               "chat_template.jinja",
+                                               "generation_config.json"};
+
+namespace {
+class Export {
+public:
+  Export(const ModelDirectory &model, const ExportOptions &options,
+         const std::vector<int32_t> &tokens, const std::string &output)
+      : model(model), options(options), tokens(tokens), output(output),
+        partial(output + ".partial") {}
+
+  Status run(mlir::MLIRContext &context);
+
+private:
+  std::string shardName(int64_t index) const;
+  std::string describe() const;
+  Status openPartial();
+  Status resume(BlockQuantizer &quantizer);
+  Status writeBlock(int64_t layer, const QuantizedBlock &block);
+  Status writeOuter();
+  Status writeIndex();
+  Status writeReport();
+  Status copyFiles();
+  Status finish();
+  std::string at(const std::string &name) const { return partial + "/" + name; }
+  std::string statesName(int64_t next) const {
+    return "states-" + std::to_string(next) + ".safetensors";
+  }
+  std::string reportName(int64_t layer) const {
+    return "report-" + std::to_string(layer) + ".json";
+  }
+
+  const ModelDirectory &model;
+  const ExportOptions &options;
+  const std::vector<int32_t> &tokens;
+  std::string output;
+  std::string partial;
+};
+} // namespace
+
+static Expected<std::string> readText(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)),
+                   std::istreambuf_iterator<char>());
+  if (!file)
+    return Status::error("cannot read '" + path + "'");
+  return text;
+}
+
+static std::string toText(json::Value value) {
+  return llvm::formatv("{0:2}\n", value).str();
+}
+
+std::string Export::shardName(int64_t index) const {
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << "model-" << llvm::format("%05d", int(index + 1)) << "-of-"
+      << llvm::format("%05d", int(model.config().numLayers + 1))
+      << ".safetensors";
+  return text;
+}
+
+/// FNV-1a, to notice that a file is another one.
+static uint64_t hashBytes(const void *data, size_t size) {
+  uint64_t hash = 14695981039346656037u;
+  for (size_t i = 0; i < size; ++i)
+    hash = (hash ^ static_cast<const uint8_t *>(data)[i]) * 1099511628211u;
+  return hash;
+}
+
+std::string Export::describe() const {
+  const CalibrationOptions &calibration = options.calibration;
+  auto format =
+      options.recipe.weights.format.blockCols == 16 ? "nvfp4" : "mxfp4";
+  return toText(json::Object{
+      {"model", model.path()},
+      {"config", llvm::utohexstr(hashBytes(model.configText().data(),
+                                           model.configText().size()))},
+      {"tokens", llvm::utohexstr(hashBytes(tokens.data(), tokens.size() * 4))},
+      {"recipe", options.recipeName},
+      {"format", format},
+      {"activations", options.recipe.quantizeActivations},
+      {"layout", std::string(layoutName(options.layout))},
+      {"sequences", int64_t(calibration.sequences)},
+      {"sequence_length", int64_t(calibration.sequenceLength)},
+      {"sequences_per_batch", int64_t(calibration.sequencesPerBatch)}});
+}
+
+//===----------------------------------------------------------------------===//
+// Beginning and going on
+//===----------------------------------------------------------------------===//
+
+Status Export::openPartial() {
+  std::error_code error;
+  if (fs::exists(output, error))
+    return Status::error("'" + output + "' exists; it is not overwritten");
+  if (fs::exists(at("run.json"), error)) {
+    Expected<std::string> text = readText(at("run.json"));
+    if (!text.ok())
+      return text.status();
+    if (*text != describe())
+      return Status::error("'" + partial +
+                           "' holds an unfinished run with other options; "
+                           "repeat those or remove it");
+    return Status::success();
+  }
+  fs::create_directories(partial, error);
+  if (error)
+    return Status::error("cannot create '" + partial + "': " + error.message());
+  return writeFileAtomically(at("run.json"), describe());
+}
+
+Status Export::resume(BlockQuantizer &quantizer) {
+  std::error_code error;
+  for (int64_t next = model.config().numLayers; next > 0; --next) {
+    if (!fs::exists(at(statesName(next)), error))
+      continue;
+    Expected<CheckpointReader> saved =
+        CheckpointReader::open(at(statesName(next)));
+    if (!saved.ok())
+      return saved.status();
+    return quantizer.restoreStates(next, *saved);
+  }
+  return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+static json::Value layerReport(const std::string &name,
+                               const quantization::LayerReport &report) {
+  return json::Object{{"name", name},
+                      {"relative_error", report.objectiveAfter},
+                      {"relative_error_rtn", report.objectiveRTN},
+                      {"damping", report.dampingUsed},
+                      {"dead_columns", int64_t(report.deadColumns)}};
+}
+
+Status Export::writeBlock(int64_t layer, const QuantizedBlock &block) {
+  TensorMap tensors =
+      exportBlock(options.layout, model.config(), options.recipe, layer, block);
+  std::vector<TensorSpec> specs = blockTensors(model.config(), layer);
+  for (size_t i = std::size(kLinears); i < specs.size(); ++i) {
+    Expected<NDArray> tensor = model.tensor(specs[i].name);
+    if (!tensor.ok())
+      return tensor.status();
+    tensors.emplace(specs[i].name, *tensor);
+  }
+  json::Array layers;
+  for (size_t i = 0; i < block.weights.size(); ++i)
+    layers.push_back(
+        layerReport(linearName(layer, kLinears[i]), block.weights[i].report));
+  Status status =
+      writeFileAtomically(at(reportName(layer)), toText(std::move(layers)));
+  return status.ok() ? writeSafetensors(at(shardName(layer)), tensors,
+                                        {{"format", "pt"}})
+                     : status;
+}
+
+Status Export::writeOuter() {
+  TensorMap tensors;
+  std::vector<TensorSpec> specs = outerTensors(model.config());
+  if (Status status = model.checkFinite(specs); !status.ok())
+    return status;
+  for (const TensorSpec &spec : specs)
+    tensors.emplace(spec.name, *model.tensor(spec.name));
+  return writeSafetensors(at(shardName(model.config().numLayers)), tensors,
+                          {{"format", "pt"}});
+}
+
+Status Export::writeIndex() {
+  json::Object weightMap;
+  int64_t total = 0;
+  for (int64_t index = 0; index <= model.config().numLayers; ++index) {
+    Expected<SafetensorsFile> shard =
+        SafetensorsFile::open(at(shardName(index)));
+    if (!shard.ok())
+      return shard.status();
+    for (const std::string &name : shard->tensors()) {
+      weightMap[name] = shardName(index);
+      total += int64_t(shard->tensor(name)->byteSize());
+    }
+  }
+  return writeFileAtomically(
+      at("model.safetensors.index.json"),
+      toText(json::Object{{"metadata", json::Object{{"total_size", total}}},
+                          {"weight_map", std::move(weightMap)}}));
+}
+
+Status Export::writeReport() {
+  json::Array layers;
+  double sum = 0;
+  for (int64_t layer = 0; layer < model.config().numLayers; ++layer) {
+    Expected<std::string> text = readText(at(reportName(layer)));
+    if (!text.ok())
+      return text.status();
+    llvm::Expected<json::Value> parsed = json::parse(*text);
+    if (!parsed) {
+      llvm::consumeError(parsed.takeError());
+      return Status::error("'" + at(reportName(layer)) + "' is damaged");
+    }
+    for (json::Value &entry : *parsed->getAsArray()) {
+      sum += entry.getAsObject()->getNumber("relative_error").value_or(0);
+      layers.push_back(std::move(entry));
+    }
+  }
+  double mean = sum / double(layers.size());
+  return writeFileAtomically(
+      at("report.json"),
+      toText(json::Object{
+          {"recipe", options.recipeName},
+          {"layout", std::string(layoutName(options.layout))},
+          {"bits_per_weight",
+           numerics::bitsPerElement(options.recipe.weights.format)},
+          {"mean_relative_error", mean},
+          {"layers", std::move(layers)}}));
+}
+
+Status Export::copyFiles() {
+  for (const char *name : kCopiedFiles) {
+    std::error_code error;
+    fs::path source = fs::path(model.path()) / name;
+    if (!fs::exists(source, error))
+      continue;
+    Expected<std::string> text = readText(source.string());
+    if (!text.ok())
+      return text.status();
+    if (Status status = writeFileAtomically(at(name), *text); !status.ok())
+      return status;
+  }
+  return Status::success();
+}
+
+/// Removes what belongs to the run and gives the directory its name.
+Status Export::finish() {
+  std::error_code error;
+  fs::remove(at(statesName(model.config().numLayers)), error);
+  for (int64_t layer = 0; layer < model.config().numLayers; ++layer)
+    fs::remove(at(reportName(layer)), error);
+  fs::remove(at("run.json"), error);
+  if (fs::exists(output, error))
+    return Status::error("'" + output + "' exists; it is not overwritten");
+  fs::rename(partial, output, error);
+  if (error)
+    return Status::error("cannot rename '" + partial + "' to '" + output +
+                         "': " + error.message());
+  return Status::success();
+}
+
+Status Export::run(mlir::MLIRContext &context) {
+  if (Status status = checkLayout(options.layout, options.recipe); !status.ok())
+    return status;
+  if (model.quantization())
+    return Status::error("'" + model.path() + "' is quantized already");
+  Expected<std::string> config =
+      exportConfig(options.layout, options.recipe, model.configText());
+  if (!config.ok())
+    return config.status();
+  Expected<BlockQuantizer> quantizer = BlockQuantizer::create(
+      context, model, options.recipe, tokens, options.calibration);
+  if (!quantizer.ok())
+    return quantizer.status();
+  Status status = openPartial();
+  if (status.ok())
+    status = resume(*quantizer);
+  while (status.ok() && quantizer->nextLayer() < model.config().numLayers) {
+    int64_t layer = quantizer->nextLayer();
+    Expected<QuantizedBlock> block = quantizer->quantizeNext();
+    if (!block.ok())
+      return block.status();
+    status = writeBlock(layer, *block);
+    if (status.ok())
+      status =
+          writeSafetensors(at(statesName(layer + 1)), quantizer->saveStates());
+    std::error_code ignored;
+    if (status.ok())
+      fs::remove(at(statesName(layer)), ignored);
+  }
+  for (Status (Export::*step)() : {&Export::writeOuter, &Export::writeIndex,
+                                   &Export::writeReport, &Export::copyFiles})
+    if (status.ok())
+      status = (this->*step)();
+  if (status.ok())
+    status = writeFileAtomically(at("config.json"), *config);
+  return status.ok() ? finish() : status;
+}
+
+Status exportModel(mlir::MLIRContext &context, const ModelDirectory &model,
+                   const std::vector<int32_t> &tokens,
+                   const ExportOptions &options, const std::string &output) {
+  return Export(model, options, tokens, output).run(context);
+}
+
+Recipe recipeOfCheckpoint(const QuantizedConfig &config) {
+  Recipe recipe;
+  recipe.weights.format = config.format;
+  recipe.transformBlock = config.hadamardBlock;
+  recipe.transform =
+      config.hadamardBlock ? TransformKind::Hadamard : TransformKind::None;
+  recipe.activationRule = numerics::defaultScaleRule(config.format);
+  return recipe;
+}
+
+} // namespace fp4::model

@@ -1,0 +1,231 @@
+//===- QuantizedConfig.cpp - quantization_config of checkpoints -----------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the readers of the layouts look for in config.json.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Model/QuantizedCheckpoint.h"
+#include "fp4/Numerics/Hadamard.h"
+#include <nlohmann/json.hpp>
+
+using json = nlohmann::ordered_json;
+
+namespace fp4::model {
+
+static constexpr std::pair<Layout, std::string_view> kLayouts[] = {
+    {Layout::CompressedTensors, "compressed-tensors"},
+    {Layout::FPQuant, "fp_quant"},
+    {Layout::ModelOpt, "modelopt"}};
+
+std::string_view layoutName(Layout layout) {
+  for (const auto &[value, name] : kLayouts)
+    if (value == layout)
+      return name;
+  return {};
+}
+
+std::optional<Layout> parseLayout(std::string_view name) {
+  for (const auto &[value, known] : kLayouts)
+    if (known == name)
+      return value;
+  return std::nullopt;
+}
+
+static bool isNVFP4(const Recipe &recipe) {
+  return recipe.weights.format == numerics::kNVFP4;
+}
+
+Status checkLayout(Layout layout, const Recipe &recipe) {
+  std::string name(layoutName(layout));
+  if (recipe.transform == TransformKind::WUSH)
+    return Status::error("layout " + name +
+                         " cannot hold a transform that differs from layer to "
+                         "layer; use a recipe with Hadamard rotations, such as "
+                         "hadamard-128");
+  if (layout == Layout::ModelOpt && !isNVFP4(recipe))
+    return Status::error("layout modelopt is for nvfp4 only");
+  if (layout == Layout::ModelOpt && recipe.transform != TransformKind::None)
+    return Status::error("layout modelopt cannot hold rotations; use a recipe "
+                         "without, such as gptq");
+  return Status::success();
+}
+
+static json quantizationArguments(const Recipe &recipe, bool isInput) {
+  json arguments = {{"num_bits", 4},
+                    {"type", "float"},
+                    {"strategy", isNVFP4(recipe) ? "tensor_group" : "group"},
+                    {"group_size", recipe.weights.format.blockCols},
+                    {"symmetric", true}};
+  if (!isInput)
+    arguments["dynamic"] = false;
+  else if (isNVFP4(recipe))
+    arguments["dynamic"] = "local";
+  else
+    arguments["dynamic"] = true;
+  arguments["scale_dtype"] =
+      isNVFP4(recipe) ? "torch.float8_e4m3fn" : "torch.uint8";
+  return arguments;
+}
+
+/// A rotation of the input, and its inverse that the stored weights carry.
+static json transformConfig(size_t block) {
+  auto apply = [](const char *location, bool inverse) {
+    return json{{"targets", {"Linear"}},
+                {"location", location},
+                {"inverse", inverse},
+                {"ignore", {"lm_head"}}};
+  };
+  json group = {{"type", "hadamard"},
+                {"head_dim", block},
+                {"randomize", false},
+                {"precision", "torch.float32"},
+                {"apply", json::array({apply("input", false),
+                                       apply("weight_input", true)})}};
+  return {{"config_groups", {{"v", group}}}};
+}
+
+static json compressedTensors(const Recipe &recipe) {
+  std::string format =
+      isNVFP4(recipe) ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized";
+  json group = {{"targets", {"Linear"}},
+                {"format", format},
+                {"weights", quantizationArguments(recipe, false)}};
+  group["input_activations"] = recipe.quantizeActivations
+                                   ? quantizationArguments(recipe, true)
+                                   : json(nullptr);
+  json config = {{"quant_method", "compressed-tensors"},
+                 {"format", format},
+                 {"quantization_status", "compressed"},
+                 {"ignore", {"lm_head"}},
+                 {"config_groups", {{"group_0", group}}}};
+  if (recipe.transform == TransformKind::Hadamard)
+    config["transform_config"] = transformConfig(recipe.transformBlock);
+  return config;
+}
+
+static json fpQuant(const Recipe &recipe) {
+  return {{"quant_method", "fp_quant"},
+          {"forward_dtype", isNVFP4(recipe) ? "nvfp4" : "mxfp4"},
+          {"forward_method", "abs_max"},
+          {"backward_dtype", "bf16"},
+          {"hadamard_group_size", recipe.transformBlock},
+          {"store_master_weights", false},
+          {"pseudoquantization", false},
+          {"modules_to_not_convert", {"lm_head"}}};
+}
+
+static json modelOpt() {
+  return {{"quant_method", "modelopt"},
+          {"quant_algo", "NVFP4"},
+          {"group_size", 16},
+          {"exclude_modules", {"lm_head"}}};
+}
+
+Expected<std::string> exportConfig(Layout layout, const Recipe &recipe,
+                                   const std::string &configText) {
+  json config = json::parse(configText, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object())
+    return Status::error("expected config.json to be a JSON object");
+  switch (layout) {
+  case Layout::CompressedTensors:
+    config["quantization_config"] = compressedTensors(recipe);
+    break;
+  case Layout::FPQuant:
+    config["quantization_config"] = fpQuant(recipe);
+    break;
+  case Layout::ModelOpt:
+    config["quantization_config"] = modelOpt();
+    break;
+  }
+  return config.dump(2) + "\n";
+}
+
+//===----------------------------------------------------------------------===//
+// Import
+//===----------------------------------------------------------------------===//
+
+/// The string at `key`; empty if there is none.
+static std::string getString(const json &object, const char *key) {
+  auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+/// The block of the one Hadamard transform of the inputs; 0 without any.
+static Expected<size_t> parseTransform(const json &config) {
+  auto transform = config.find("transform_config");
+  if (transform == config.end() || transform->is_null())
+    return size_t(0);
+  json groups = transform->value("config_groups", json::object());
+  if (groups.empty())
+    return size_t(0);
+  const json &group = groups.front();
+  auto size = group.find("head_dim");
+  if (groups.size() != 1 || getString(group, "type") != "hadamard" ||
+      size == group.end() || !size->is_number_unsigned() ||
+      !numerics::isHadamardBlockLegal(size->get<size_t>()))
+    return Status::error("expected 'transform_config' to be one Hadamard "
+                         "transform with a 'head_dim'");
+  return size->get<size_t>();
+}
+
+static Expected<QuantizedConfig> parseQuantization(const json &config) {
+  std::string method = getString(config, "quant_method");
+  std::optional<Layout> layout = parseLayout(method);
+  if (!layout)
+    return Status::error("unknown 'quant_method' '" + method +
+                         "'; known: compressed-tensors, fp_quant, modelopt");
+  QuantizedConfig result{*layout, numerics::kNVFP4};
+  std::string format =
+      *layout == Layout::CompressedTensors ? getString(config, "format")
+      : *layout == Layout::FPQuant         ? getString(config, "forward_dtype")
+                                           : getString(config, "quant_algo");
+  if (format == "mxfp4-pack-quantized" || format == "mxfp4")
+    result.format = numerics::kMXFP4;
+  else if (format != "nvfp4-pack-quantized" && format != "nvfp4" &&
+           format != "NVFP4")
+    return Status::error("expected an NVFP4 or MXFP4 checkpoint, got format '" +
+                         format + "'");
+  if (*layout == Layout::CompressedTensors) {
+    Expected<size_t> block = parseTransform(config);
+    if (!block.ok())
+      return block.status();
+    result.hadamardBlock = *block;
+  }
+  if (*layout == Layout::FPQuant) {
+    auto size = config.find("hadamard_group_size");
+    result.format.hasTensorScale = true;
+    if (size != config.end() && size->is_number_unsigned() &&
+        size->get<size_t>() > 1)
+      result.hadamardBlock = size->get<size_t>();
+    if (result.hadamardBlock &&
+        !numerics::isHadamardBlockLegal(result.hadamardBlock))
+      return Status::error(
+          "expected 'hadamard_group_size' to be a power of two "
+          "in 2..1024, got " +
+          std::to_string(result.hadamardBlock));
+  }
+  return result;
+}
+
+Expected<std::optional<QuantizedConfig>>
+parseQuantizedConfig(const std::string &configText) {
+  json config = json::parse(configText, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object())
+    return Status::error("expected config.json to be a JSON object");
+  auto quantization = config.find("quantization_config");
+  if (quantization == config.end() || quantization->is_null())
+    return std::optional<QuantizedConfig>();
+  if (!quantization->is_object())
+    return Status::error("expected 'quantization_config' to be an object");
+  Expected<QuantizedConfig> result = parseQuantization(*quantization);
+  if (!result.ok())
+    return result.status();
+  return std::optional<QuantizedConfig>(*result);
+}
+
+} // namespace fp4::model
