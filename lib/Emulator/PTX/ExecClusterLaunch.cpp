@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //===- ExecClusterLaunch.cpp - clusterlaunchcontrol.* ---------------------===//
-=======
-//===- ExecClusterLaunch.cpp - cluster launch control ---------------------===//
->>>>>>> bindings
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //===- ExecWgmma.cpp - wgmma.* --------------------------------------------===//
-=======
-//===- ExecWgmma.cpp - warpgroup matrix products --------------------------===//
->>>>>>> bindings
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
