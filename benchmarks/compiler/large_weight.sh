@@ -68,6 +68,6 @@ run "nvfp4 rotate, rtn" --fp4-insert-rotations=block=16 \
 run "mxfp4 rotate, rtn" --fp4-insert-rotations=block=32 \
   --fp4-quantize-weights="algorithm=rtn format=mxfp4"
 run "mxfp4 rotate, fuse, rtn" --fp4-insert-rotations=block=32 \
-  --fp4-fuse-rotations=fold-constants=false \
+  --fp4-fuse-rotations \
   --fp4-quantize-weights="algorithm=rtn format=mxfp4"
 exit "$failed"

@@ -49,10 +49,14 @@ static ElementsAttr evaluate(HadamardOp op) {
   }
   ConstantBuffer buffer(op.getType());
   int64_t step = source->chunkRows();
-  for (int64_t first = 0; first < source->rows(); first += step)
-    if (!source->readRows(first, std::min(step, source->rows() - first),
+  for (int64_t first = 0; first < source->rows(); first += step) {
+    int64_t count = std::min(step, source->rows() - first);
+    if (!source->readRows(first, count,
                           buffer.floats() + first * source->cols()))
       return {};
+    // Otherwise both copies of the weight would be in memory at the end.
+    source->releaseRows(first, count);
+  }
   return buffer.finish(name);
 }
 

@@ -15,6 +15,8 @@
 #include "fp4/Numerics/Half.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <cmath>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -87,6 +89,23 @@ bool WeightSource::readRows(int64_t first, int64_t count, float *out) const {
     roundTo(hadamard.getType().getElementType(), out, size);
   }
   return true;
+}
+
+void WeightSource::releaseRows(int64_t first, int64_t count) const {
+  std::optional<ArrayRef<char>> bytes = getRawBytes(attr);
+  if (!bytes || rows() == 0)
+    return;
+  size_t rowBytes = bytes->size() / rows();
+  ArrayRef<char> part = bytes->slice(first * rowBytes, count * rowBytes);
+  // Whole pages only. The advice is free to fail, and unlike MADV_DONTNEED it
+  // keeps the content of memory that no file backs.
+  uintptr_t page = sysconf(_SC_PAGESIZE);
+  uintptr_t begin =
+      llvm::alignTo(reinterpret_cast<uintptr_t>(part.begin()), page);
+  uintptr_t end =
+      llvm::alignDown(reinterpret_cast<uintptr_t>(part.end()), page);
+  if (begin < end)
+    (void)madvise(reinterpret_cast<void *>(begin), end - begin, MADV_PAGEOUT);
 }
 
 int64_t WeightSource::chunkRows() const {

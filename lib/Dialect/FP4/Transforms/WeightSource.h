@@ -49,6 +49,9 @@ public:
   /// Writes rows [first, first + count) with casts and rotations applied. False
   /// if the constant's resource has no readable bytes.
   bool readRows(int64_t first, int64_t count, float *out) const;
+  /// Tells the system that these rows are not needed soon. Pages mapped from a
+  /// weight file then leave memory; the values stay readable.
+  void releaseRows(int64_t first, int64_t count) const;
   /// Rows that take about 4 MB as float32: the unit of streaming.
   int64_t chunkRows() const;
   /// "cannot read its resource" or "weight is nan at row 3, column 4, ..."
