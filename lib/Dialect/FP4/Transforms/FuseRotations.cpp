@@ -54,8 +54,9 @@ static ElementsAttr evaluate(HadamardOp op) {
     if (!source->readRows(first, count,
                           buffer.floats() + first * source->cols()))
       return {};
-    // Otherwise both copies of the weight would be in memory at the end.
-    source->releaseRows(first, count);
+    // Otherwise both copies of the weight would be in memory at the end. From
+    // the start, since the system keeps a large page that is covered in part.
+    source->releaseRows(0, first + count);
   }
   return buffer.finish(name);
 }
