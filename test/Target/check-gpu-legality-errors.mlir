@@ -74,15 +74,15 @@ gpu.module @m [#nvvm.target<chip = "sm_100a", features = "+ptx86", verifyTarget 
 
 gpu.module @m [#nvvm.target<chip = "sm_100a", features = "+ptx88", verifyTarget = false>] {
   llvm.func @f() {
-    // expected-error @below {{'nvvm.cluster.arrive' op is not known to be legal on sm_100a}}
-    nvvm.cluster.arrive
+    // expected-error @below {{'nvvm.fence.sc.cluster' op is not known to be legal on sm_100a}}
+    nvvm.fence.sc.cluster
     llvm.return
   }
 }
 
 // -----
 
-// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_100a, sm_103a, sm_120a, sm_121a}}
+// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_90a, sm_100a, sm_103a, sm_120a, sm_121a}}
 gpu.module @m [#nvvm.target<chip = "sm_80", features = "+ptx88", verifyTarget = false>] {
   llvm.func @f() {
     llvm.return

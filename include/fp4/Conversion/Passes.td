@@ -109,7 +109,8 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
     Turns each `fp4.constant` that is the `rhs` of an `fp4.matmul` with a kernel
     (two matrices of the same 4-bit format) into `fp4gpu.unprepack` of constant
     bytes: packed elements as they are, scales in the 128x4 order that the
-    tensor cores read. What libraries do when a model is loaded is done here.
+    tensor cores read; or, where the left side is bf16, into
+    `fp4gpu.deinterleave` of codes in the order of matrix fragments. What libraries do when a model is loaded is done here.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
 
@@ -133,6 +134,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     `fp4gpu.schedule` of the matmul asks for. Tensor scales, bias, activation and the
     conversion to the result type become the kernel's epilogue. Equal problems
     share a kernel; `fp4.layer` moves to the launch.
+
+    A bf16 left side and a 4-bit right side are multiplied as bf16, the right
+    side going through `fp4gpu.interleave`: on sm_90a and sm_120a, with K a
+    multiple of the block.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
@@ -170,6 +175,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
 
     - sm_120a, sm_121a: a producer warp with TMA, a ring of mbarriers,
       `ldmatrix` and block-scaled `mma.sync`;
+    - sm_90a, and sm_120a where one side is bf16: two producer warps, weights
+      decoded in registers, `mma.sync` (fp4gpu.mma_decode);
     - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
       memory, `tcgen05.mma`, and an epilogue from tensor memory.
 

@@ -57,6 +57,20 @@ ConvertFP4GPUToNVVM::createDeviceModule(const GPUArch &arch) {
   return device;
 }
 
+static LogicalResult lowerKernel(KernelOp kernel, const GPUArch &arch,
+                                 Operation *device) {
+  if (isDecodeKernel(kernel))
+    return lowerDecodeKernel(kernel, arch, device);
+  if (arch.family == GPUFamily::SM90)
+    return kernel.emitOpError()
+           << "expected an fp4gpu.mma_decode for " << arch.name;
+  FailureOr<KernelPlan> plan = planKernel(kernel, arch);
+  if (failed(plan))
+    return failure();
+  return arch.family == GPUFamily::SM120 ? lowerToSM120(*plan, device)
+                                         : lowerToSM100(*plan, device);
+}
+
 void ConvertFP4GPUToNVVM::runOnOperation() {
   ModuleOp module = getOperation();
   auto kernels = llvm::to_vector(module.getOps<KernelOp>());
@@ -75,10 +89,7 @@ void ConvertFP4GPUToNVVM::runOnOperation() {
   }
   mlir::gpu::GPUModuleOp device = createDeviceModule(*arch);
   for (KernelOp kernel : kernels) {
-    FailureOr<KernelPlan> plan = planKernel(kernel, *arch);
-    if (failed(plan) ||
-        failed(arch->family == GPUFamily::SM120 ? lowerToSM120(*plan, device)
-                                                : lowerToSM100(*plan, device)))
+    if (failed(lowerKernel(kernel, *arch, device)))
       return signalPassFailure();
     ++numLowered;
   }

@@ -23,6 +23,13 @@ mlir::LogicalResult lowerToSM120(KernelPlan &plan, mlir::Operation *device);
 /// tcgen05.mma with block scales: SM100/TensorMatmul.cpp.
 mlir::LogicalResult lowerToSM100(KernelPlan &plan, mlir::Operation *device);
 
+/// Whether the kernel's product is fp4gpu.mma_decode.
+bool isDecodeKernel(KernelOp kernel);
+
+/// Products with a decoded weight, for SM90 and SM120: Decode/StreamMatmul.cpp.
+mlir::LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
+                                      mlir::Operation *device);
+
 } // namespace fp4::gpu
 
 #endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_FAMILIES_H

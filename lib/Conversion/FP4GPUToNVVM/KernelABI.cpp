@@ -78,19 +78,24 @@ void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
                 b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
   func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                 b.getI32IntegerAttr(1));
+  int64_t blocks = plan.schedule.getSplit();
+  if (blocks > 1)
+    func->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                  b.getDenseI32ArrayAttr({static_cast<int32_t>(blocks), 1, 1}));
   int64_t sharedBytes =
       plan.getRingBytes() + plan.schedule.getStages() * 16 + extraSharedBytes;
   SmallVector<Attribute> arguments;
   for (unsigned i = 0; i < types.size(); ++i)
     arguments.push_back(describeArgument(i));
-  func->setAttr(
-      "fp4gpu.launch",
-      b.getDictionaryAttr(
-          {b.getNamedAttr("arguments", b.getArrayAttr(arguments)),
-           b.getNamedAttr("block", b.getI64ArrayAttr({threads, 1, 1})),
-           b.getNamedAttr("dynamic_shared_memory",
-                          b.getI64IntegerAttr(sharedBytes)),
-           b.getNamedAttr("grid", describeGrid())}));
+  SmallVector<NamedAttribute> launch = {
+      b.getNamedAttr("arguments", b.getArrayAttr(arguments)),
+      b.getNamedAttr("block", b.getI64ArrayAttr({threads, 1, 1})),
+      b.getNamedAttr("dynamic_shared_memory", b.getI64IntegerAttr(sharedBytes)),
+      b.getNamedAttr("grid", describeGrid())};
+  if (blocks > 1)
+    launch.push_back(
+        b.getNamedAttr("cluster", b.getI64ArrayAttr({blocks, 1, 1})));
+  func->setAttr("fp4gpu.launch", b.getDictionaryAttr(launch));
   Block *entry = func.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
   mapping.map(plan.kernel.getBody().getArguments(), entry->getArguments());
@@ -126,13 +131,17 @@ DictionaryAttr KernelSkeleton::describeGrid() {
          b.getNamedAttr("tile", b.getI64IntegerAttr(tile))});
   };
   // Any smaller grid works too: blocks loop over the tiles.
-  Attribute factors[] = {ceilDiv(0, plan.schedule.getTileM()),
-                         ceilDiv(1, plan.schedule.getTileN())};
+  SmallVector<Attribute> factors = {ceilDiv(0, plan.schedule.getTileM()),
+                                    ceilDiv(1, plan.schedule.getTileN())};
+  if (plan.schedule.getSplit() > 1)
+    factors.push_back(b.getI64IntegerAttr(plan.schedule.getSplit()));
   return b.getDictionaryAttr({b.getNamedAttr("x", b.getArrayAttr(factors))});
 }
 
 DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
+  if (source.getElementType().isBF16())
+    return describeActivationMap(tile);
   int64_t rowBytes = source.getDimSize(1) / 2;
   Attribute rows = source.isDynamicDim(0)
                        ? describeSize(plan, b, tile.followsRows ? 0 : 1)
@@ -151,6 +160,41 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
       named("strides", b.getI64ArrayAttr({rowBytes})),
       named("swizzle",
             b.getStringAttr(std::to_string(tile.getRowBytes()) + "B")),
+  });
+}
+
+/// A row-major bf16 matrix in boxes of 64 columns, the 128 bytes of a swizzled
+/// row. Where 64 divides the columns, one box takes all columns of the tile.
+DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
+  MemRefType source = tile.getSourceType();
+  int64_t columns = source.getDimSize(1);
+  Attribute rows = source.isDynamicDim(0)
+                       ? describeSize(plan, b, 0)
+                       : b.getI64IntegerAttr(source.getDimSize(0));
+  bool isWhole = tile.isOneBox();
+  SmallVector<Attribute> shape = {b.getI64IntegerAttr(isWhole ? 64 : columns),
+                                  rows};
+  SmallVector<int64_t> box = {64, tile.getShape()[0]};
+  SmallVector<int64_t> strides = {2 * columns};
+  if (isWhole) {
+    shape.push_back(b.getI64IntegerAttr(columns / 64));
+    box.push_back(tile.getShape()[1] / 64);
+    strides.push_back(128);
+  }
+  auto named = [&](StringRef name, Attribute value) {
+    return b.getNamedAttr(name, value);
+  };
+  return b.getDictionaryAttr({
+      named("box", b.getI64ArrayAttr(box)),
+      named("data_type", b.getStringAttr("bfloat16")),
+      named("element_strides",
+            b.getI64ArrayAttr(SmallVector<int64_t>(box.size(), 1))),
+      named("fill", b.getStringAttr("zero")),
+      named("interleave", b.getStringAttr("none")),
+      named("l2_promotion", b.getStringAttr("256B")),
+      named("shape", b.getArrayAttr(shape)),
+      named("strides", b.getI64ArrayAttr(strides)),
+      named("swizzle", b.getStringAttr("128B")),
   });
 }
 

@@ -172,6 +172,26 @@ void KernelBuilder::ifThenElse(Value condition, function_ref<void()> then,
   otherwise();
 }
 
+Values KernelBuilder::choose(Value condition, function_ref<Values()> then,
+                             function_ref<Values()> otherwise) {
+  // The types are known when the first branch is built.
+  OpBuilder::InsertionGuard guard(*this);
+  Block *before = getInsertionBlock();
+  auto position = getInsertionPoint();
+  Region thenRegion, elseRegion;
+  createBlock(&thenRegion);
+  Values values = then();
+  scf::YieldOp::create(*this, values);
+  createBlock(&elseRegion);
+  scf::YieldOp::create(*this, otherwise());
+  setInsertionPoint(before, position);
+  auto op = scf::IfOp::create(*this, ValueRange(values).getTypes(), condition,
+                              /*addThenBlock=*/false, /*addElseBlock=*/false);
+  op.getThenRegion().takeBody(thenRegion);
+  op.getElseRegion().takeBody(elseRegion);
+  return Values(op.getResults());
+}
+
 Values KernelBuilder::forLoop(Value lower, Value upper, Value step,
                               ValueRange init,
                               function_ref<Values(Value, ValueRange)> body) {

@@ -74,6 +74,9 @@ public:
   void ifThen(Value condition, llvm::function_ref<void()> body);
   void ifThenElse(Value condition, llvm::function_ref<void()> then,
                   llvm::function_ref<void()> otherwise);
+  /// The values of one of two branches.
+  Values choose(Value condition, llvm::function_ref<Values()> then,
+                llvm::function_ref<Values()> otherwise);
   /// for (i = lower; i < upper; i += step) carrying `init`.
   Values forLoop(Value lower, Value upper, Value step, mlir::ValueRange init,
                  llvm::function_ref<Values(Value, mlir::ValueRange)> body);
@@ -89,6 +92,8 @@ public:
   /// True in one lane of a converged warp.
   Value elect();
   void barrier();
+  /// Named barrier `id` among `threads` threads.
+  void barrier(int64_t id, int64_t threads);
   void syncWarp();
   void barrierInit(Value barrier, int64_t arrivals);
   void fenceBarrierInit();
@@ -100,11 +105,41 @@ public:
   /// Two-dimensional tile by TMA; `column` is in elements of the map.
   void copyTile(Value shared, Value map, Value column, Value row,
                 Value barrier);
+  /// Tile by TMA, the innermost coordinate first.
+  void copyTile(Value shared, Value map, mlir::ValueRange coordinates,
+                Value barrier);
   void copyBytes(Value shared, Value global, int64_t bytes, Value barrier);
+  /// Bytes that nobody reads again: L2 drops them first.
+  void streamBytes(Value shared, Value global, Value bytes, Value barrier);
+  void barrierArriveExpecting(Value barrier, Value bytes);
+  /// Lets the next grid of the stream start; waits for the previous one, whose
+  /// writes are visible from then on (programmatic dependent launch).
+  void launchDependents();
+  void waitForPreviousGrid();
+
+  //===--------------------------------------------------------------------===//
+  // Clusters (NVVMCluster.cpp)
+  //===--------------------------------------------------------------------===//
+  /// All threads of the cluster.
+  void clusterBarrier();
+  /// Rank of this block in its cluster.
+  Value clusterRank();
+  /// The same address in the block of that rank.
+  Value mapToRank(Value shared, Value rank);
+  /// Makes this thread's writes visible to the cluster's waiters.
+  void remoteArrive(Value clusterBarrier);
+  /// As barrierWait, for arrivals from the cluster.
+  void clusterBarrierWait(Value barrier, Value parity);
 
   //===--------------------------------------------------------------------===//
   // mma.sync (NVVMMatrix.cpp)
   //===--------------------------------------------------------------------===//
+  /// m16n8k16 of bf16 by bf16 with f32 accumulators.
+  Values mmaBF16(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c);
+  /// Byte `index` of `word`, zero-extended.
+  Value byteOf(Value word, int64_t index);
+  /// Product of two pairs of bf16, rounded.
+  Value mulBF16x2(Value a, Value b);
   /// Four 8x8 matrices of 16-bit entries, one register each.
   Values loadMatrixX4(Value shared);
   struct LaneScale {

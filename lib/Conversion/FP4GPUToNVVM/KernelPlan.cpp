@@ -53,13 +53,12 @@ static LogicalResult checkTileBody(ForTilesOp forTiles) {
   return success();
 }
 
-/// The plan of the tile that `value`, a consumed tile, was copied from.
-static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
-                                    bool isElements) {
+FailureOr<TilePlan> planTile(KernelPlan &plan, Operation *product, Value value,
+                             bool isElements) {
   auto argument = dyn_cast<BlockArgument>(value);
   Block &consume = plan.pipeline.getConsume().front();
   if (!argument || argument.getOwner() != &consume)
-    return plan.mma.emitOpError()
+    return product->emitOpError()
            << "expected tiles that are arguments of 'consume'";
   auto yield = cast<YieldOp>(plan.pipeline.getProduce().front().back());
   auto copy =
@@ -85,10 +84,12 @@ static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
 
 static LogicalResult planTiles(KernelPlan &plan) {
   MmaOp mma = plan.mma;
-  FailureOr<TilePlan> lhs = planTile(plan, mma.getLhs(), true);
-  FailureOr<TilePlan> rhs = planTile(plan, mma.getRhs(), true);
-  FailureOr<TilePlan> lhsScales = planTile(plan, mma.getLhsScales(), false);
-  FailureOr<TilePlan> rhsScales = planTile(plan, mma.getRhsScales(), false);
+  FailureOr<TilePlan> lhs = planTile(plan, mma, mma.getLhs(), true);
+  FailureOr<TilePlan> rhs = planTile(plan, mma, mma.getRhs(), true);
+  FailureOr<TilePlan> lhsScales =
+      planTile(plan, mma, mma.getLhsScales(), false);
+  FailureOr<TilePlan> rhsScales =
+      planTile(plan, mma, mma.getRhsScales(), false);
   if (failed(lhs) || failed(rhs) || failed(lhsScales) || failed(rhsScales))
     return failure();
   plan.lhs = *lhs;
@@ -136,7 +137,7 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
   return success();
 }
 
-FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch) {
+FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch) {
   KernelPlan plan{};
   plan.kernel = kernel;
   plan.arch = &arch;
@@ -154,20 +155,28 @@ FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch) {
     return failure();
   plan.pipeline = *pipeline;
   plan.epilogue = *epilogue;
-  FailureOr<MmaOp> mma =
-      findOnly<MmaOp>(*pipeline, pipeline->getConsume().front());
-  if (failed(mma))
-    return failure();
-  plan.mma = *mma;
   if (!pipeline->getInit().getDefiningOp<ZeroOp>() ||
       epilogue->getAcc() != pipeline->getResult() ||
       !llvm::equal(epilogue->getIndices(), tileBody.getArguments()))
     return epilogue->emitOpError()
            << "expected the sum of a pipeline from zero, stored at the indices "
               "of the tile loop";
-  plan.scaleKind =
+  return plan;
+}
+
+FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch) {
+  FailureOr<KernelPlan> plan = planParts(kernel, arch);
+  if (failed(plan))
+    return failure();
+  PipelineOp pipeline = plan->pipeline;
+  FailureOr<MmaOp> mma =
+      findOnly<MmaOp>(pipeline, pipeline.getConsume().front());
+  if (failed(mma))
+    return failure();
+  plan->mma = *mma;
+  plan->scaleKind =
       mma->getBlockSize() == 16 ? ScaleKind::UE4M3 : ScaleKind::UE8M0;
-  if (failed(planTiles(plan)) || failed(checkSchedule(plan)))
+  if (failed(planTiles(*plan)) || failed(checkSchedule(*plan)))
     return failure();
   return plan;
 }

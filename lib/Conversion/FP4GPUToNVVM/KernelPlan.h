@@ -37,6 +37,9 @@ struct TilePlan {
   mlir::MemRefType getSourceType() const {
     return mlir::cast<mlir::MemRefType>(source.getType());
   }
+  /// Of bf16 elements: whether one three-dimensional TMA box takes the tile, or
+  /// else a box for each 64 columns.
+  bool isOneBox() const { return getSourceType().getDimSize(1) % 64 == 0; }
   /// Bytes of a row of elements.
   int64_t getRowBytes() const { return getShape()[1] / 2; }
 };
@@ -62,11 +65,18 @@ struct KernelPlan {
   int64_t getRingBytes() const { return stageBytes * schedule.getStages(); }
   /// Whether argument `index` is passed as a TMA descriptor.
   bool isTensorMap(unsigned index) const {
-    return index == lhs.source.getArgNumber() ||
-           index == rhs.source.getArgNumber();
+    return (lhs.isElements && index == lhs.source.getArgNumber()) ||
+           (rhs.isElements && index == rhs.source.getArgNumber());
   }
   int64_t getSteps() { return pipeline.getSteps(); }
 };
+
+/// The plan of `kernel` without its product and tiles.
+mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
+
+/// The plan of the tile that `value`, an operand of `product`, was copied from.
+mlir::FailureOr<TilePlan> planTile(KernelPlan &plan, mlir::Operation *product,
+                                   mlir::Value value, bool isElements);
 
 /// Takes `kernel` apart, or says what about it is not understood.
 mlir::FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch);

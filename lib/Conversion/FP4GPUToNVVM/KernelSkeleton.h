@@ -84,6 +84,9 @@ public:
   void storeElements(mlir::ValueRange accumulated, Value row, Value column,
                      llvm::ArrayRef<Values> columns);
 
+  /// The device value of a kernel argument.
+  Value lookup(Value argument) { return mapping.lookup(argument); }
+
 private:
   void emitCopy(const TilePlan &tile, Value index, Value step,
                 RingPosition position);
@@ -91,6 +94,7 @@ private:
   mlir::DictionaryAttr describeArgument(unsigned index);
   mlir::ArrayAttr describeShape(unsigned index);
   mlir::DictionaryAttr describeTensorMap(const TilePlan &tile);
+  mlir::DictionaryAttr describeActivationMap(const TilePlan &tile);
   mlir::DictionaryAttr describeGrid();
 
   KernelPlan &plan;

@@ -1,16 +1,17 @@
-//===- NVVMMatrix.cpp - ldmatrix and block-scaled mma.sync ----------------===//
+//===- NVVMMatrix.cpp - ldmatrix and mma.sync -----------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// Instructions of sm_120 and its siblings (PTX ISA, "Warp Level Matrix
-// Instructions", block scaling for mma.sync).
+// Warp level matrix instructions (PTX ISA, "Warp Level Matrix Instructions"):
+// of all families, and with block scales those of sm_120 and its siblings.
 //
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
@@ -39,6 +40,32 @@ Values KernelBuilder::loadMatrixX4(Value shared) {
       *this, repeatedStruct(getI32Type(), 4), shared, 4, NVVM::MMALayout::row,
       shape, NVVM::LdStMatrixEltType::B16);
   return extractAll(*this, result);
+}
+
+Values KernelBuilder::mmaBF16(ValueRange a, ValueRange b, ValueRange c) {
+  std::array<NVVM::MMATypes, 2> bf16 = {NVVM::MMATypes::bf16,
+                                        NVVM::MMATypes::bf16};
+  std::array<NVVM::MMALayout, 2> layouts = {NVVM::MMALayout::row,
+                                            NVVM::MMALayout::col};
+  Value result = NVVM::MmaOp::create(*this, repeatedStruct(getF32Type(), 4), a,
+                                     b, c, ArrayRef<int64_t>{16, 8, 16},
+                                     std::nullopt, std::nullopt, bf16, layouts);
+  return extractAll(*this, result);
+}
+
+Value KernelBuilder::byteOf(Value word, int64_t index) {
+  // Selector nibbles: byte `index`, then zeros, which are bytes 4 and up.
+  return NVVM::PermuteOp::create(*this, getI32Type(), word, i32(0),
+                                 i32(0x4440 + index),
+                                 NVVM::PermuteMode::DEFAULT);
+}
+
+Value KernelBuilder::mulBF16x2(Value a, Value b) {
+  Type pair = VectorType::get(2, getBF16Type());
+  Value product = arith::MulFOp::create(
+      *this, LLVM::BitcastOp::create(*this, pair, a).getResult(),
+      LLVM::BitcastOp::create(*this, pair, b).getResult());
+  return LLVM::BitcastOp::create(*this, getI32Type(), product);
 }
 
 Values KernelBuilder::mmaBlockScaled(ScaleKind kind, ValueRange a, ValueRange b,

@@ -42,6 +42,11 @@ Value KernelBuilder::elect() {
 
 void KernelBuilder::barrier() { NVVM::Barrier0Op::create(*this); }
 
+void KernelBuilder::barrier(int64_t id, int64_t threads) {
+  NVVM::BarrierOp::create(*this, TypeRange(), i32(id), i32(threads),
+                          NVVM::BarrierReductionAttr(), Value());
+}
+
 void KernelBuilder::syncWarp() { NVVM::SyncWarpOp::create(*this, i32(-1)); }
 
 void KernelBuilder::barrierInit(Value barrier, int64_t arrivals) {
@@ -52,17 +57,26 @@ void KernelBuilder::fenceBarrierInit() {
   NVVM::FenceMbarrierInitOp::create(*this);
 }
 
-void KernelBuilder::barrierWait(Value barrier, Value parity) {
-  auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
-  InsertionGuard guard(*this);
-  createBlock(&loop.getBefore());
+static void waitInScope(KernelBuilder &b, Value barrier, Value parity,
+                        NVVM::MemScopeKind scope) {
+  auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&loop.getBefore());
   // The hint lets the thread sleep; it gives no upper bound.
-  Value done = NVVM::MBarrierTryWaitOp::create(*this, getI1Type(), barrier,
-                                               parity, i32(10'000'000));
-  Value again = createOrFold<arith::XOrIOp>(done, boolean(true));
-  scf::ConditionOp::create(*this, again, ValueRange());
-  createBlock(&loop.getAfter());
-  scf::YieldOp::create(*this);
+  Value done = NVVM::MBarrierTryWaitOp::create(
+      b, b.getI1Type(), barrier, parity, b.i32(10'000'000), scope);
+  Value again = b.createOrFold<arith::XOrIOp>(done, b.boolean(true));
+  scf::ConditionOp::create(b, again, ValueRange());
+  b.createBlock(&loop.getAfter());
+  scf::YieldOp::create(b);
+}
+
+void KernelBuilder::barrierWait(Value barrier, Value parity) {
+  waitInScope(*this, barrier, parity, NVVM::MemScopeKind::CTA);
+}
+
+void KernelBuilder::clusterBarrierWait(Value barrier, Value parity) {
+  waitInScope(*this, barrier, parity, NVVM::MemScopeKind::CLUSTER);
 }
 
 void KernelBuilder::barrierArrive(Value barrier) {
@@ -70,7 +84,11 @@ void KernelBuilder::barrierArrive(Value barrier) {
 }
 
 void KernelBuilder::barrierArriveExpecting(Value barrier, int64_t bytes) {
-  NVVM::MBarrierArriveExpectTxOp::create(*this, Type(), barrier, i32(bytes),
+  barrierArriveExpecting(barrier, i32(bytes));
+}
+
+void KernelBuilder::barrierArriveExpecting(Value barrier, Value bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(*this, Type(), barrier, bytes,
                                          NVVM::MemScopeKind::CTA,
                                          /*relaxed=*/false, Value());
 }
@@ -83,16 +101,38 @@ void KernelBuilder::prefetchTensorMap(Value map) {
 
 void KernelBuilder::copyTile(Value shared, Value map, Value column, Value row,
                              Value barrier) {
+  copyTile(shared, map, ValueRange{column, row}, barrier);
+}
+
+void KernelBuilder::copyTile(Value shared, Value map, ValueRange coordinates,
+                             Value barrier) {
   NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-      *this, shared, map, ValueRange{column, row}, barrier, ValueRange(),
-      Value(), Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true,
-      NVVM::CTAGroupKindAttr(), Value());
+      *this, shared, map, coordinates, barrier, ValueRange(), Value(), Value(),
+      NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(),
+      Value());
 }
 
 void KernelBuilder::copyBytes(Value shared, Value global, int64_t bytes,
                               Value barrier) {
   NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
       *this, shared, global, barrier, i32(bytes), Value(), Value());
+}
+
+void KernelBuilder::streamBytes(Value shared, Value global, Value bytes,
+                                Value barrier) {
+  // What createpolicy.fractional.L2::evict_first gives.
+  constexpr int64_t kEvictFirst = 0x12F0000000000000;
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(
+      *this, shared, global, barrier, bytes, Value(), i64(kEvictFirst));
+}
+
+void KernelBuilder::launchDependents() {
+  NVVM::GriddepcontrolOp::create(*this,
+                                 NVVM::GridDepActionKind::launch_dependents);
+}
+
+void KernelBuilder::waitForPreviousGrid() {
+  NVVM::GriddepcontrolOp::create(*this, NVVM::GridDepActionKind::wait);
 }
 
 } // namespace fp4::gpu

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MatmulKernel.h"
+#include "DecodeKernel.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -33,7 +33,7 @@ struct ConvertFP4ToFP4GPU
   void runOnOperation() override;
 
 private:
-  KernelOp getKernel(const MatmulProblem &problem, Location loc);
+  KernelOp getKernel(const MatmulProblem &problem, bool decodes, Location loc);
   void launch(fp4::MatmulOp matmul, const MatmulProblem &problem);
 
   const GPUArch *arch = nullptr;
@@ -41,28 +41,43 @@ private:
 } // namespace
 
 KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
-                                       Location loc) {
+                                       bool decodes, Location loc) {
   ModuleOp module = getOperation();
-  if (auto kernel = module.lookupSymbol<KernelOp>(problem.getName()))
+  std::string name = decodes ? getDecodeKernelName(problem) : problem.getName();
+  if (auto kernel = module.lookupSymbol<KernelOp>(name))
     return kernel;
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   ++numKernels;
-  return createMatmulKernel(builder, loc, problem, *arch);
+  return decodes ? createDecodeKernel(builder, loc, problem, *arch)
+                 : createMatmulKernel(builder, loc, problem, *arch);
+}
+
+/// The operands of a kernel ahead of the bias.
+static SmallVector<Value> packOperands(OpBuilder &builder,
+                                       fp4::MatmulOp matmul) {
+  Location loc = matmul.getLoc();
+  SmallVector<Value> operands, tensorScales;
+  if (isDecodeMatmul(matmul)) {
+    operands.push_back(matmul.getLhs());
+    builder.createOrFold<InterleaveOp>(tensorScales, loc, matmul.getRhs());
+  } else {
+    for (Value matrix : {matmul.getLhs(), matmul.getRhs()}) {
+      SmallVector<Value> parts;
+      builder.createOrFold<PrepackOp>(parts, loc, matrix);
+      operands.append({parts[0], parts[1]});
+      tensorScales.append(parts.begin() + 2, parts.end());
+    }
+  }
+  operands.append(tensorScales);
+  return operands;
 }
 
 void ConvertFP4ToFP4GPU::launch(fp4::MatmulOp matmul,
                                 const MatmulProblem &problem) {
-  KernelOp kernel = getKernel(problem, matmul.getLoc());
+  KernelOp kernel = getKernel(problem, isDecodeMatmul(matmul), matmul.getLoc());
   OpBuilder builder(matmul);
   Location loc = matmul.getLoc();
-  SmallVector<Value> operands, tensorScales;
-  for (Value matrix : {matmul.getLhs(), matmul.getRhs()}) {
-    SmallVector<Value> parts;
-    builder.createOrFold<PrepackOp>(parts, loc, matrix);
-    operands.append({parts[0], parts[1]});
-    tensorScales.append(parts.begin() + 2, parts.end());
-  }
-  operands.append(tensorScales);
+  SmallVector<Value> operands = packOperands(builder, matmul);
   if (matmul.getBias())
     operands.push_back(matmul.getBias());
   if (problem.hasDynamicRows())
@@ -80,6 +95,22 @@ void ConvertFP4ToFP4GPU::launch(fp4::MatmulOp matmul,
   ++numLaunches;
 }
 
+/// The problem of `matmul` if `arch` has a kernel for it.
+static FailureOr<MatmulProblem>
+getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
+  bool decodes = isDecodeMatmul(matmul);
+  if (decodes && arch.family == GPUFamily::SM100) {
+    reason = "expected two microscaled operands";
+    return failure();
+  }
+  if (!decodes && arch.family == GPUFamily::SM90) {
+    reason = "expected a bf16 left side and a microscaled right side";
+    return failure();
+  }
+  return decodes ? getDecodeProblem(matmul, reason)
+                 : getMatmulProblem(matmul, reason);
+}
+
 void ConvertFP4ToFP4GPU::runOnOperation() {
   arch = findGPUArch(target);
   if (!arch) {
@@ -91,7 +122,7 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
   getOperation().walk([&](fp4::MatmulOp op) { matmuls.push_back(op); });
   for (fp4::MatmulOp matmul : matmuls) {
     std::string reason;
-    FailureOr<MatmulProblem> problem = getMatmulProblem(matmul, reason);
+    FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
     if (succeeded(problem)) {
       launch(matmul, *problem);
       continue;

@@ -13,7 +13,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
 
@@ -126,12 +125,7 @@ private:
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
   Value emitAlpha();
   Value emitPipeline(Value m, Value n);
-  void emitEpilogue(Value sum, Value m, Value n, Value alpha);
-  Value emitActivation(Value x);
   Value copyTile(unsigned source, Value row, Value step, int64_t rows);
-  Value constant(float value) {
-    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
-  }
 
   ImplicitLocOpBuilder &b;
   const MatmulProblem &problem;
@@ -226,28 +220,33 @@ Value MatmulKernelBuilder::emitPipeline(Value m, Value n) {
   return pipeline.getResult();
 }
 
+static Value constant(ImplicitLocOpBuilder &b, float value) {
+  return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+}
+
 /// The activation on f32. silu uses the base-2 exponential, which the GPU has
 /// as an instruction; `afn` permits it and its division.
-Value MatmulKernelBuilder::emitActivation(Value x) {
-  if (problem.activation == Activation::ReLU)
-    return arith::MaximumFOp::create(b, x, constant(0.0f));
-  if (problem.activation != Activation::SiLU)
+static Value emitActivation(ImplicitLocOpBuilder &b, Activation activation,
+                            Value x) {
+  if (activation == Activation::ReLU)
+    return arith::MaximumFOp::create(b, x, constant(b, 0.0f));
+  if (activation != Activation::SiLU)
     return x;
   constexpr float kMinusLog2E = -1.44269504088896340736f;
   auto approximate = arith::FastMathFlags::afn;
-  Value scaled = arith::MulFOp::create(b, x, constant(kMinusLog2E));
+  Value scaled = arith::MulFOp::create(b, x, constant(b, kMinusLog2E));
   Value power = math::Exp2Op::create(b, scaled, approximate);
-  Value denominator = arith::AddFOp::create(b, power, constant(1.0f));
+  Value denominator = arith::AddFOp::create(b, power, constant(b, 1.0f));
   return arith::DivFOp::create(b, x, denominator, approximate);
 }
 
-void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
-                                       Value alpha) {
+void createMatmulEpilogue(ImplicitLocOpBuilder &b, const MatmulProblem &problem,
+                          Value sum, Value out, ValueRange indices, Value bias,
+                          Value alpha) {
   SmallVector<Value> columns;
-  if (problem.biasType)
-    columns.push_back(argument(bias));
-  auto epilogue =
-      EpilogueOp::create(b, sum, argument(out), ValueRange{m, n}, columns);
+  if (bias)
+    columns.push_back(bias);
+  auto epilogue = EpilogueOp::create(b, sum, out, indices, columns);
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&epilogue.getBody());
   Value x = body->addArgument(b.getF32Type(), b.getLoc());
@@ -259,7 +258,7 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
       addend = arith::ExtFOp::create(b, b.getF32Type(), addend);
     x = arith::AddFOp::create(b, x, addend);
   }
-  x = emitActivation(x);
+  x = emitActivation(b, problem.activation, x);
   if (!problem.resultType.isF32())
     x = arith::TruncFOp::create(b, problem.resultType, x);
   YieldOp::create(b, x);
@@ -283,7 +282,8 @@ KernelOp MatmulKernelBuilder::create() {
   Block *tile = b.createBlock(&forTiles.getBody());
   Value m = tile->addArgument(b.getIndexType(), b.getLoc());
   Value n = tile->addArgument(b.getIndexType(), b.getLoc());
-  emitEpilogue(emitPipeline(m, n), m, n, alpha);
+  createMatmulEpilogue(b, problem, emitPipeline(m, n), argument(out), {m, n},
+                       problem.biasType ? argument(bias) : Value(), alpha);
   return kernel;
 }
 

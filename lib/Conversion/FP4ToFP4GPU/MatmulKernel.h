@@ -15,7 +15,7 @@
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "fp4/Dialect/FP4GPU/IR/GPUArch.h"
-#include "mlir/IR/Builders.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace fp4::gpu {
 
@@ -46,6 +46,13 @@ mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
 
 /// The schedule that the problem asks for, or else that of the target's table.
 ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch);
+
+/// Emits what becomes of the sums of tile (m, n): times `alpha` (which may be
+/// null), plus `bias`, activated, rounded, stored to `out`.
+void createMatmulEpilogue(mlir::ImplicitLocOpBuilder &builder,
+                          const MatmulProblem &problem, mlir::Value sum,
+                          mlir::Value out, mlir::ValueRange indices,
+                          mlir::Value bias, mlir::Value alpha);
 
 /// Creates the kernel at the builder's insertion point.
 KernelOp createMatmulKernel(mlir::OpBuilder &builder, mlir::Location loc,

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MatmulKernel.h"
+#include "DecodeKernel.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
@@ -37,21 +37,32 @@ private:
 void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   std::string reason;
   auto weight = matmul.getRhs().getDefiningOp<fp4::ConstantOp>();
+  bool decodes = isDecodeMatmul(matmul);
   if (!weight || !weight->hasOneUse() ||
-      failed(getMatmulProblem(matmul, reason)))
+      failed(decodes ? getDecodeProblem(matmul, reason)
+                     : getMatmulProblem(matmul, reason)))
     return;
   OpBuilder builder(weight);
+  Location loc = weight.getLoc();
   SmallVector<Value> parts;
-  builder.createOrFold<PrepackOp>(parts, weight.getLoc(), weight.getResult());
+  if (decodes)
+    builder.createOrFold<InterleaveOp>(parts, loc, weight.getResult());
+  else
+    builder.createOrFold<PrepackOp>(parts, loc, weight.getResult());
   for (Value part : parts) {
     ElementsAttr value;
     if (matchPattern(part, m_Constant(&value)) &&
         value.getElementType().isInteger(8))
       numBytes += value.getNumElements();
   }
-  Value tensorScale = parts.size() > 2 ? parts[2] : Value();
-  Value matrix = UnprepackOp::create(builder, weight.getLoc(), weight.getType(),
-                                     parts[0], parts[1], tensorScale);
+  Value matrix;
+  if (decodes)
+    matrix = DeinterleaveOp::create(builder, loc, weight.getType(), parts[0],
+                                    parts[1]);
+  else
+    matrix =
+        UnprepackOp::create(builder, loc, weight.getType(), parts[0], parts[1],
+                            parts.size() > 2 ? parts[2] : Value());
   matmul.getRhsMutable().assign(matrix);
   weight.erase();
   ++numPrepacked;

@@ -50,7 +50,8 @@ ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch) {
       kMaxStages, (arch.sharedBytes - kReservedBytes) /
                       static_cast<int64_t>(llvm::alignTo(stageBytes, 1024)));
   return ScheduleAttr::get(problem.format.getContext(), row->tileM, row->tileN,
-                           row->tileK, stages, row->warpsM, row->warpsN);
+                           row->tileK, stages, row->warpsM, row->warpsN,
+                           /*split=*/1);
 }
 
 } // namespace fp4::gpu

@@ -10,10 +10,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompiledKernel.h"
+#include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "fp4/Emulator/PTX/TensorMap.h"
 #include "fp4/InitAllDialects.h"
 #include "fp4/Target/Artifact.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cstring>
@@ -43,6 +46,25 @@ static Status runPhases(ModuleOp module, const std::string &target) {
   return Status::success();
 }
 
+/// The constants that the module's launch hands to its kernel.
+static std::map<std::string, std::vector<uint8_t>>
+collectConstants(ModuleOp module, const json &kernel) {
+  std::map<std::string, std::vector<uint8_t>> weights;
+  module.walk([&](fp4::gpu::LaunchOp launch) {
+    for (auto [i, operand] : llvm::enumerate(launch.getInputs())) {
+      ElementsAttr constant;
+      if (!matchPattern(operand, m_Constant(&constant)))
+        continue;
+      std::optional<ArrayRef<char>> bytes = fp4::getRawBytes(constant);
+      if (!bytes)
+        bytes = cast<DenseElementsAttr>(constant).getRawData();
+      weights[kernel["arguments"][i]["name"]].assign(bytes->begin(),
+                                                     bytes->end());
+    }
+  });
+  return weights;
+}
+
 Expected<CompiledKernel> compileKernel(const std::string &text,
                                        const std::string &target) {
   DialectRegistry registry;
@@ -63,7 +85,9 @@ Expected<CompiledKernel> compileKernel(const std::string &text,
       makeManifest(*module, *fp4::gpu::findGPUArch(target), *ptx);
   if (failed(manifest))
     return Status::error("no manifest");
-  return CompiledKernel{*ptx, json::parse(*manifest)};
+  json parsed = json::parse(*manifest);
+  auto weights = collectConstants(*module, parsed["kernels"][0]);
+  return CompiledKernel{*ptx, parsed, weights};
 }
 
 //===----------------------------------------------------------------------===//
@@ -85,7 +109,8 @@ static Expected<ptx::TensorMap> encodeMap(const json &map, uint64_t address,
       {"64B", ptx::TensorMapSwizzle::B64},
       {"128B", ptx::TensorMapSwizzle::B128}};
   ptx::TensorMapParams params;
-  params.type = ptx::TensorMapType::U8;
+  params.type = map["data_type"] == "bfloat16" ? ptx::TensorMapType::BF16
+                                               : ptx::TensorMapType::U8;
   params.rank = map["shape"].size();
   params.globalAddress = address;
   for (unsigned i = 0; i < params.rank; ++i) {
@@ -131,6 +156,10 @@ static uint32_t getTileCount(const json &kernel,
                              const KernelArguments &arguments) {
   uint64_t count = 1;
   for (const json &factor : kernel["grid"]["x"]) {
+    if (!factor.is_object()) {
+      count *= resolveSize(factor, arguments);
+      continue;
+    }
     uint64_t tile = factor["tile"];
     count *= (resolveSize(factor["size"], arguments) + tile - 1) / tile;
   }
@@ -149,6 +178,8 @@ Expected<ptx::Statistics> launchKernel(const CompiledKernel &compiled,
   Expected<ptx::KernelInfo> info = module->kernel(name);
   if (!info.ok())
     return info.status();
+  for (const auto &[array, bytes] : compiled.weights)
+    arguments.arrays[array] = bytes;
   ptx::Device device;
   std::map<std::string, uint64_t> addresses;
   for (const auto &[array, bytes] : arguments.arrays) {

@@ -23,6 +23,8 @@ namespace fp4::testing {
 struct CompiledKernel {
   std::string ptx;
   nlohmann::json manifest;
+  /// The constant operands of the launch, by argument name.
+  std::map<std::string, std::vector<uint8_t>> weights;
 };
 
 /// Compiles the text of a module with one matmul of microscaled matrices.
@@ -36,7 +38,8 @@ struct KernelArguments {
 };
 
 /// Launches the only kernel with `blocks` blocks, or as many as there are tiles
-/// if 0. Arrays are read from and written back to `arguments`.
+/// if 0. Arrays are read from and written back to `arguments`, which gets the
+/// kernel's weights.
 Expected<ptx::Statistics> launchKernel(const CompiledKernel &kernel,
                                        KernelArguments &arguments,
                                        uint32_t blocks,

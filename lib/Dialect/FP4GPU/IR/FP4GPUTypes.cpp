@@ -122,35 +122,44 @@ LogicalResult AccType::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SmallVector<int64_t> tile, warps;
-  int64_t stages;
+  int64_t stages, split = 1;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseKeyword("tile") ||
       parser.parseEqual() || parseSizes(parser, 3, tile) ||
       parser.parseComma() || parser.parseKeyword("stages") ||
       parser.parseEqual() || parser.parseInteger(stages) ||
       parser.parseComma() || parser.parseKeyword("warps") ||
-      parser.parseEqual() || parseSizes(parser, 2, warps) ||
-      parser.parseGreater())
+      parser.parseEqual() || parseSizes(parser, 2, warps))
+    return {};
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseKeyword("split") || parser.parseEqual() ||
+       parser.parseInteger(split)))
+    return {};
+  if (parser.parseGreater())
     return {};
   return parser.getChecked<ScheduleAttr>(loc, parser.getContext(), tile[0],
                                          tile[1], tile[2], stages, warps[0],
-                                         warps[1]);
+                                         warps[1], split);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << "<tile = " << getTileM() << "x" << getTileN() << "x" << getTileK()
           << ", stages = " << getStages() << ", warps = " << getWarpsM() << "x"
-          << getWarpsN() << ">";
+          << getWarpsN();
+  if (getSplit() != 1)
+    printer << ", split = " << getSplit();
+  printer << ">";
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t tileM, int64_t tileN, int64_t tileK,
                                    int64_t stages, int64_t warpsM,
-                                   int64_t warpsN) {
+                                   int64_t warpsN, int64_t split) {
   for (int64_t extent : {tileM, tileN, tileK})
     if (failed(checkPositive(emitError, "'tile'", extent))) // C1
       return failure();
   return success(succeeded(checkPositive(emitError, "'stages'", stages)) &&
                  succeeded(checkPositive(emitError, "'warps'", warpsM)) &&
-                 succeeded(checkPositive(emitError, "'warps'", warpsN)));
+                 succeeded(checkPositive(emitError, "'warps'", warpsN)) &&
+                 succeeded(checkPositive(emitError, "'split'", split)));
 }

@@ -42,6 +42,15 @@ mlir::RankedTensorType getPrepackedElementsType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedScalesType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedTensorScaleType(mlir::MLIRContext *context);
 
+/// The type of the bytes that `fp4gpu.interleave` makes of a matrix.
+mlir::RankedTensorType getFragmentsType(MicroscaledTensorType type);
+/// Whether fragments of matrices of that format exist.
+bool hasFragments(FormatAttr format);
+/// Bytes of a unit of 64 rows by 64 columns.
+int64_t getFragmentUnitBytes(FormatAttr format);
+/// Whether `matrix` is a constant that `fp4gpu.interleave` cannot represent.
+bool isOutsideFragmentRange(mlir::Value matrix);
+
 /// The format as the kernels know it, or nothing: 4-bit elements in blocks of
 /// one row with an MX or NVFP4 scale.
 bool isKernelFormat(FormatAttr format);

@@ -18,6 +18,6 @@ class FP4GPU_Op<string mnemonic, list<Trait> traits = []>
     : Op<FP4GPU_Dialect, mnemonic, traits>;
 
 /// A global array of a kernel.
-def FP4GPU_Global : MemRefOf<[AnyFloat]>;
+def FP4GPU_Global : MemRefOf<[AnyFloat, I8]>;
 
 #endif // FP4_DIALECT_FP4GPU_IR_FP4GPUOPBASE_TD

@@ -1,0 +1,71 @@
+"""Random FP4 weights on the GPU: as matrices and as kernels read them.
+
+The order of the bytes is that of include/fp4/Numerics/Fragments.h, written once
+more in torch, so that a mistake of the compiler's packing would be seen.
+"""
+
+import torch
+
+E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6])
+
+
+class Weights:
+    """N x K codes and scales. With `exact`, sums of up to 2^14 products with small
+    integers are exact in float32."""
+
+    def __init__(self, fmt, n, k, exact=False):
+        self.fmt, self.n, self.k = fmt, n, k
+        self.block = 16 if fmt == "nvfp4" else 32
+        self.codes = torch.randint(0, 16, (n, k), device="cuda", dtype=torch.uint8)
+        shape = (n, k // self.block)
+        if exact:
+            self.exponent = torch.randint(-1, 2, shape, device="cuda", dtype=torch.int32)
+            self.scale = torch.exp2(self.exponent.float())
+        elif fmt == "nvfp4":
+            scale = torch.exp2(torch.rand(shape, device="cuda") * 16.5 - 8.5)
+            scale[torch.rand(shape, device="cuda") < 0.01] = 0
+            self.scale = scale.to(torch.float8_e4m3fn).float()
+        else:
+            self.exponent = torch.randint(-12, 12, shape, device="cuda", dtype=torch.int32)
+            self.scale = torch.exp2(self.exponent.float())
+
+    def rows(self, first, end):
+        return E2M1.cuda()[self.codes[first:end].long()] * self.scale[first:end].repeat_interleave(self.block, 1)
+
+    def dense(self, dtype):
+        return torch.cat([self.rows(a, min(a + 4096, self.n)).to(dtype) for a in range(0, self.n, 4096)])
+
+    def pack(self):
+        """(fragments, factor), without a tensor scale; N and K multiples of 64."""
+        largest = 0
+        if self.fmt == "mxfp4":
+            largest = int(self.exponent.max())
+        factor = torch.tensor(256.0 if self.fmt == "nvfp4" else 2.0**largest, device="cuda")
+        parts = [self._pack(a, min(a + 4096, self.n), largest) for a in range(0, self.n, 4096)]
+        return torch.cat(parts), factor
+
+    def _pack(self, first, end, largest):
+        rows, units = (end - first) // 64, self.k // 64
+        codes = self.codes[first:end].to(torch.int32)
+        if self.fmt == "nvfp4":
+            zero = self.scale[first:end].repeat_interleave(16, 1) == 0
+            codes = torch.where(zero, torch.zeros_like(codes), codes)
+        # [row unit, tile, row half, g, unit, step, k half, t, odd] -> [.., g, t, step, register, odd]
+        codes = codes.view(rows, 4, 2, 8, units, 4, 2, 4, 2).permute(0, 4, 1, 3, 7, 5, 6, 2, 8)
+        codes = codes.reshape(rows, units, 4, 32, 4, 4, 2)
+        s, m = codes >> 3, codes & 7
+        half = ((s[..., 0, :] << 15 | m[..., 0, :] << 6) | (s[..., 1, :] << 12 | m[..., 1, :] << 3)
+                | (s[..., 2, :] << 9 | m[..., 2, :])
+                | (s[..., 3, :] << 14 | (m[..., 3, :] & 1) << 11 | (m[..., 3, :] >> 1 & 1) << 10
+                   | ((m[..., 3, :] >> 2 ^ m[..., 3, :]) & 1) << 13))
+        words = half[..., 0] | half[..., 1] << 16
+        data = words.contiguous().view(torch.uint8).reshape(rows, units, 2048)
+        if self.fmt == "nvfp4":
+            value = self.scale[first:end]
+            mantissa, exponent = torch.frexp(torch.where(value == 0, torch.ones_like(value), value))
+            byte = ((exponent + 20) << 3) | ((mantissa * 2 - 1) * 8).round().to(torch.int32)
+            scales = byte.view(rows, 4, 2, 8, units, 4).permute(0, 4, 1, 3, 5, 2).to(torch.uint8).reshape(rows, units, 256)
+        else:
+            byte = self.exponent[first:end] - largest + 253
+            scales = byte.view(rows, 4, 2, 8, units, 2).permute(0, 4, 1, 3, 5, 2).to(torch.uint8).reshape(rows, units, 128)
+        return torch.cat([data, scales], 2)

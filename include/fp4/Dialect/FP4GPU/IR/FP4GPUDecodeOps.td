@@ -1,0 +1,114 @@
+//===- FP4GPUDecodeOps.td - Products that decode one side --*- tablegen -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_DIALECT_FP4GPU_IR_FP4GPUDECODEOPS_TD
+#define FP4_DIALECT_FP4GPU_IR_FP4GPUDECODEOPS_TD
+
+include "fp4/Dialect/FP4GPU/IR/FP4GPUOpBase.td"
+
+def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure]> {
+  let summary = "a microscaled matrix in the order of matrix fragments";
+  let description = [{
+    Gives the bytes from which kernels decode a matrix to bf16 in registers, and
+    what their products have to be multiplied by. The order of the bytes, in
+    units of 64 rows by 64 columns padded with zeros, is documented in
+    `fp4/Numerics/Fragments.h`.
+
+    `factor` is 256 for f8E4M3FN scales and the largest scale of a block with a
+    nonzero element for f8E8M0FNU ones, times the tensor scale if there is one.
+
+    The decoded values are exact. A constant matrix whose f8E8M0FNU scales span
+    more than 60 binades, or hold a NaN, is not folded and has no kernel.
+
+    - (C1) `input` is a matrix of `f4E2M1FN` elements in blocks of 16 with
+      f8E4M3FN or of 32 with f8E8M0FNU scales.
+    - (C2) `fragments` is `[ceil(R / 64), ceil(C / 64), B]` with B = 2304 or
+      2176 bytes.
+    - (C3) `factor` is an f32 without dimensions.
+
+    Example:
+
+    ```mlir
+    // input: all codes 2 (1.0), all scales 2^3
+    %w, %f = fp4gpu.interleave %q : !fp4.tensor<64x64, #fp4.mxfp4>
+        -> tensor<1x1x2176xi8>, tensor<f32>
+    // f = 8.0; the last 128 bytes of w, its scales, are 253
+    ```
+  }];
+  let arguments = (ins FP4_MicroscaledTensorType:$input);
+  let results = (outs AnyRankedTensor:$fragments, AnyRankedTensor:$factor);
+  let assemblyFormat = [{
+    $input attr-dict `:` qualified(type($input)) `->` type($fragments) `,`
+    type($factor)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$input)>];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def FP4GPU_DeinterleaveOp : FP4GPU_Op<"deinterleave", [Pure]> {
+  let summary = "the microscaled matrix that interleaved bytes stand for";
+  let description = [{
+    The inverse of `fp4gpu.interleave`, up to the representation of zeros: a
+    block whose scale is zero comes back with zero elements, a block of zeros
+    with another scale.
+
+    - (C1) the operands have the types that `fp4gpu.interleave` gives for
+      `result`.
+
+    Example:
+
+    ```mlir
+    // every second code of the first word: 2.0 in row 0, k = 0
+    %q = fp4gpu.deinterleave %w, %f : tensor<1x1x2176xi8>, tensor<f32>
+        -> !fp4.tensor<64x64, #fp4.mxfp4>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$fragments, AnyRankedTensor:$factor);
+  let results = (outs FP4_MicroscaledTensorType:$result);
+  let assemblyFormat = [{
+    $fragments `,` $factor attr-dict `:` type($fragments) `,` type($factor)
+    `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
+    AllTypesMatch<["acc", "result"]>]> {
+  let summary = "product with a tile that is decoded on the way, accumulated";
+  let description = [{
+    With `lhs` of M x K bf16 elements and `rhs` the interleaved bytes of N x K,
+
+        result[m, n] = acc[m, n] + sum_k lhs[m, k] * decoded[n, k]
+
+    where `decoded` is the matrix divided by the factor of `fp4gpu.interleave`.
+    Products are exact; the sum is in float32 in unspecified order.
+
+    - (C1) `acc` is M x N, `lhs` M x K with N and K multiples of 64.
+    - (C2) `rhs` is `[N / 64, K / 64, B]`, with B the bytes of a unit of
+      `format`.
+
+    Example:
+
+    ```mlir
+    // acc 0; lhs all 2.0; rhs all 3.0 times its factor; K = 512
+    %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>,
+        !fp4gpu.tile<16x512xbf16>, !fp4gpu.tile<1x8x2304xi8> as #fp4.nvfp4
+    // result: 3072.0 everywhere
+    ```
+  }];
+  let arguments = (ins FP4GPU_AccType:$acc, FP4GPU_TileType:$lhs,
+                       FP4GPU_TileType:$rhs, FP4_FormatAttr:$format);
+  let results = (outs FP4GPU_AccType:$result);
+  let assemblyFormat = [{
+    $acc `,` $lhs `,` $rhs attr-dict `:` qualified(type($acc)) `,`
+    qualified(type($lhs)) `,` qualified(type($rhs)) `as` qualified($format)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // FP4_DIALECT_FP4GPU_IR_FP4GPUDECODEOPS_TD

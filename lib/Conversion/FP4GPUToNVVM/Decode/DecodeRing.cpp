@@ -1,0 +1,159 @@
+//===- DecodeRing.cpp - Stages of weights and activations -----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See the header. Parities: slot s is filled P(s) times per tile, so before
+// round r of tile number t it has been filled t * P(s) + r times.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DecodeRing.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+using Values = KernelBuilder::Values;
+
+void DecodeRing::init(int64_t consumers) {
+  for (int64_t slot = 0; slot < plan.schedule.getStages(); ++slot) {
+    // Both producers announce their bytes.
+    b.barrierInit(full(slot), 2);
+    b.barrierInit(empty(slot), consumers);
+  }
+}
+
+void DecodeRing::begin() {
+  int64_t split = plan.schedule.getSplit();
+  firstTile = b.blockId();
+  tileStep = b.gridSize();
+  blockRank = b.i32(0);
+  if (split > 1) {
+    blockRank = b.clusterRank();
+    firstTile = b.div(firstTile, b.i32(split));
+    tileStep = b.div(tileStep, b.i32(split));
+  }
+  shareBegin = b.mul(blockRank, plan.getShareUnits());
+}
+
+void DecodeRing::forTiles(function_ref<void(const DecodeTile &)> body) {
+  Value rowTiles = b.ceilDiv(skeleton.size(0), plan.schedule.getTileM());
+  Value columnTiles = b.ceilDiv(skeleton.size(1), plan.schedule.getTileN());
+  Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
+  Value zero = b.i32(0);
+  b.forLoop(firstTile, count, tileStep, zero,
+            [&](Value tile, ValueRange carried) -> Values {
+              body({b.rem(tile, rowTiles), b.div(tile, rowTiles), carried[0]});
+              return {b.add(carried[0], 1)};
+            });
+}
+
+Values DecodeRing::forStages(
+    const DecodeTile &tile, ValueRange init,
+    function_ref<Values(const RingStage &, ValueRange)> body) {
+  int64_t slots = plan.schedule.getStages(), count = plan.getShareStages();
+  int64_t rounds = count / slots, rest = count % slots;
+  auto runRound = [&](Value round, int64_t upTo, Values carried) {
+    for (int64_t slot = 0; slot < upTo; ++slot) {
+      int64_t fills = rounds + (slot < rest ? 1 : 0);
+      Value filled = fills % 2 ? b.add(round, tile.round) : round;
+      RingStage stage{slot, b.add(b.mul(round, slots), slot),
+                      b.bitAnd(filled, 1)};
+      carried = body(stage, carried);
+    }
+    return carried;
+  };
+  Values carried(init);
+  if (rounds == 1)
+    carried = runRound(b.i32(0), slots, carried);
+  else if (rounds > 1)
+    carried = b.forLoop(b.i32(0), b.i32(rounds), b.i32(1), carried,
+                        [&](Value round, ValueRange values) {
+                          return runRound(round, slots, Values(values));
+                        });
+  return runRound(b.i32(rounds), rest, carried);
+}
+
+Value DecodeRing::firstUnit(const RingStage &stage) {
+  return b.add(shareBegin, b.mul(stage.number, plan.getStageUnits()));
+}
+
+Value DecodeRing::countUnits(const RingStage &stage) {
+  // The share ends with the next one or with the depth.
+  Value end = b.add(shareBegin, plan.getShareUnits());
+  Value depth = b.i32(plan.getUnits());
+  end = b.select(b.less(end, depth), end, depth);
+  Value left = b.createOrFold<arith::SubIOp>(end, firstUnit(stage));
+  Value all = b.i32(plan.getStageUnits()), none = b.i32(0);
+  left = b.select(b.less(left, all), left, all);
+  return b.select(b.less(left, none), none, left);
+}
+
+//===----------------------------------------------------------------------===//
+// Producers
+//===----------------------------------------------------------------------===//
+
+void DecodeRing::emitWeightProducer() {
+  Value source = skeleton.lookup(plan.rhs.source);
+  int64_t unitRows = plan.rhs.getShape()[0];
+  int64_t lastRow = plan.rhs.getSourceType().getDimSize(0) - 1;
+  forTiles([&](const DecodeTile &tile) {
+    forStages(tile, {}, [&](const RingStage &stage, ValueRange) -> Values {
+      Value barrier = full(stage.slot);
+      b.barrierWait(empty(stage.slot), b.bitXor(stage.parity, b.i32(1)));
+      Value bytes = plan.isEven()
+                        ? b.i32(plan.getStageUnits() * plan.getUnitBytes())
+                        : b.mul(countUnits(stage), plan.getUnitBytes());
+      b.barrierArriveExpecting(barrier, b.mul(bytes, unitRows));
+      auto copy = [&] {
+        for (int64_t i = 0; i < unitRows; ++i) {
+          // Behind the last row any row will do: nothing of it is stored.
+          Value row = b.add(b.mul(tile.n, unitRows), i);
+          if ((lastRow + 1) % unitRows != 0)
+            row = b.select(b.less(row, b.i32(lastRow)), row, b.i32(lastRow));
+          Value unit = b.add(b.mul(row, plan.getUnits()), firstUnit(stage));
+          Value offset = b.createOrFold<arith::MulIOp>(
+              b.extend(unit), b.i64(plan.getUnitBytes()));
+          int64_t rowBytes = plan.getStageUnits() * plan.getUnitBytes();
+          b.streamBytes(b.at(weights(stage.slot), i * rowBytes),
+                        b.at(source, offset), bytes, barrier);
+        }
+      };
+      if (plan.isEven())
+        copy();
+      else
+        b.ifThen(b.less(b.i32(0), bytes), copy);
+      return {};
+    });
+  });
+}
+
+void DecodeRing::emitActivationProducer() {
+  Value map = skeleton.lookup(plan.lhs.source);
+  b.prefetchTensorMap(map);
+  b.waitForPreviousGrid();
+  int64_t rows = plan.schedule.getTileM();
+  forTiles([&](const DecodeTile &tile) {
+    forStages(tile, {}, [&](const RingStage &stage, ValueRange) -> Values {
+      Value barrier = full(stage.slot);
+      b.barrierWait(empty(stage.slot), b.bitXor(stage.parity, b.i32(1)));
+      b.barrierArriveExpecting(barrier, plan.lhs.getBytes());
+      Value row = b.mul(tile.m, rows), unit = firstUnit(stage);
+      if (plan.lhs.isOneBox()) {
+        b.copyTile(activations(stage.slot), map, {b.i32(0), row, unit},
+                   barrier);
+        return {};
+      }
+      for (int64_t i = 0; i < plan.getStageUnits(); ++i)
+        b.copyTile(b.at(activations(stage.slot), i * rows * 2 * kUnitDepth),
+                   map, {b.mul(b.add(unit, i), kUnitDepth), row}, barrier);
+      return {};
+    });
+  });
+}
+
+} // namespace fp4::gpu

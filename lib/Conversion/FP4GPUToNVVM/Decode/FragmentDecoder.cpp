@@ -1,0 +1,102 @@
+//===- FragmentDecoder.cpp - 4-bit weights to bf16 in registers -----------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See the header. On sm_90 the pipe of LOP3, SHF and PRMT is the scarce one and
+// IMAD runs beside it, so shifts are multiplications. ptxas would turn them
+// back into shifts if it knew the factors; it has to read them from a .const
+// variable, which the host could change.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FragmentDecoder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+static constexpr StringLiteral kConstantsName = "decode_factors";
+/// Bits of a bf16 pair that decoded codes have.
+static constexpr int64_t kMask = 0x81C081C0;
+
+void FragmentDecoder::declare(Operation *device) {
+  // The last two are for UE4M3: 16 times a byte in both halves, and 2^97, the
+  // bf16 0x7000, in both.
+  int32_t values[] = {8, 64, 69, 0x00100010, 0x70007000, 0x00800080};
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&device->getRegion(0).front());
+  constants = SymbolTable::lookupSymbolIn(device, kConstantsName);
+  if (constants)
+    return;
+  auto type = LLVM::LLVMArrayType::get(b.getI32Type(), std::size(values));
+  auto global = LLVM::GlobalOp::create(
+      b, type, /*isConstant=*/false, LLVM::Linkage::External, kConstantsName,
+      b.getI32TensorAttr(values), /*alignment=*/4, /*addrSpace=*/4);
+  global.setExternallyInitialized(true);
+  constants = global;
+}
+
+void FragmentDecoder::begin(Value lane) {
+  Value base =
+      LLVM::AddressOfOp::create(b, cast<LLVM::GlobalOp>(constants));
+  auto factor = [&](int64_t index) {
+    return b.load(b.getI32Type(), b.at(base, 4 * index), 4);
+  };
+  by8 = factor(0);
+  by64 = factor(1);
+  by69 = factor(2);
+  bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
+  scaleFactor = factor(isUE4M3 ? 3 : 5);
+  if (isUE4M3)
+    scaleBase = factor(4);
+  codesOffset = b.mul(lane, 16);
+  scalesOffset = b.mul(b.shiftRight(lane, 2), isUE4M3 ? 8 : 4);
+}
+
+FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
+  bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
+  auto i32 = b.getI32Type();
+  Raw raw;
+  Value codes = b.at(b.at(unit, codesOffset), rowTile * 512);
+  raw.codes = b.unpack(b.load(VectorType::get(4, i32), codes, 16));
+  Value scales =
+      b.at(b.at(unit, scalesOffset),
+           kUnitScales + rowTile * 8 * (isUE4M3 ? 8 : 4));
+  if (isUE4M3)
+    raw.scales = b.unpack(b.load(VectorType::get(2, i32), scales, 8));
+  else
+    raw.scales = {b.load(i32, scales, 4)};
+  return raw;
+}
+
+/// The scale of byte `byte`, as bf16 in both halves.
+Value FragmentDecoder::scalePair(Value word, int64_t byte) {
+  Value product = b.createOrFold<arith::MulIOp>(b.byteOf(word, byte),
+                                                scaleFactor);
+  return scaleBase ? b.add(product, scaleBase) : product;
+}
+
+FragmentDecoder::Values FragmentDecoder::decode(const Raw &raw, int64_t step) {
+  auto times = [&](Value a, Value factor) {
+    return b.createOrFold<arith::MulIOp>(a, factor);
+  };
+  Value q = raw.codes[step];
+  Value last = b.shiftRight(b.bitAnd(q, 0x6C006C00), 5);
+  Value registers[] = {q, times(q, by8), times(q, by64), times(last, by69)};
+  // Scales of rows g and g + 8.
+  bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
+  Value word = raw.scales[isUE4M3 ? step / 2 : 0];
+  int64_t byte = 2 * (isUE4M3 ? step % 2 : step / 2);
+  Value scales[] = {scalePair(word, byte), scalePair(word, byte + 1)};
+  Values fragment;
+  for (auto [i, value] : llvm::enumerate(registers))
+    fragment.push_back(b.mulBF16x2(b.bitAnd(value, kMask), scales[i % 2]));
+  return fragment;
+}
+
+} // namespace fp4::gpu

@@ -1,0 +1,56 @@
+//===- FragmentDecoder.h - 4-bit weights to bf16 in registers ---*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Device code that loads a lane's codes and scales of 16 rows by 64 of the
+// depth and decodes them to fragments of operand A, exactly: 9 instructions for
+// eight codes, 4 more for their scales. fp4/Numerics/Fragments.h has the
+// layout and the identity.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_CONVERSION_FP4GPUTONVVM_DECODE_FRAGMENTDECODER_H
+#define FP4_LIB_CONVERSION_FP4GPUTONVVM_DECODE_FRAGMENTDECODER_H
+
+#include "DecodePlan.h"
+
+namespace fp4::gpu {
+
+class FragmentDecoder {
+public:
+  using Value = mlir::Value;
+  using Values = KernelBuilder::Values;
+
+  FragmentDecoder(DecodePlan &plan, KernelBuilder &builder)
+      : plan(plan), b(builder) {}
+
+  /// Declares the decoder's constants in the module `device`.
+  void declare(mlir::Operation *device);
+  /// Loads them; `lane` is the thread's position in its warp.
+  void begin(Value lane);
+
+  /// A lane's part of 16 rows by 64 of the depth.
+  struct Raw {
+    Values codes, scales;
+  };
+  /// `unit` is where a unit begins, `rowTile` which 16 of its rows.
+  Raw load(Value unit, int64_t rowTile);
+  /// The fragment of 16 of the depth, `step` of four.
+  Values decode(const Raw &raw, int64_t step);
+
+private:
+  Value scalePair(Value word, int64_t byte);
+
+  DecodePlan &plan;
+  KernelBuilder &b;
+  mlir::Operation *constants = nullptr;
+  Value by8, by64, by69, scaleFactor, scaleBase;
+  Value codesOffset, scalesOffset;
+};
+
+} // namespace fp4::gpu
+
+#endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_DECODE_FRAGMENTDECODER_H

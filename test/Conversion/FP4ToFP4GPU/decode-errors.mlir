@@ -1,0 +1,42 @@
+// RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4-to-fp4gpu="target=sm_90a require-kernels"
+// RUN: not fp4-opt %s --convert-fp4-to-fp4gpu="target=sm_100a require-kernels" 2>&1 | FileCheck %s
+// CHECK: error: 'fp4.matmul' op has no kernel for sm_100a: expected two microscaled operands
+
+func.func @columns(%x: tensor<4x64xbf16>, %w: !fp4.tensor<12x64, #fp4.nvfp4>) {
+  // expected-error @below {{'fp4.matmul' op has no kernel for sm_90a: expected N to be a static multiple of 8, got 12}}
+  %0 = fp4.matmul %x, %w : tensor<4x64xbf16>, !fp4.tensor<12x64, #fp4.nvfp4> -> tensor<4x12xf32>
+  return
+}
+
+// -----
+
+func.func @two_microscaled(%x: !fp4.tensor<4x128, #fp4.nvfp4>, %w: !fp4.tensor<16x128, #fp4.nvfp4>) {
+  // expected-error @below {{expected a bf16 left side and a microscaled right side}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<4x128, #fp4.nvfp4>, !fp4.tensor<16x128, #fp4.nvfp4> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @gelu(%x: tensor<4x64xbf16>, %w: !fp4.tensor<16x64, #fp4.nvfp4>) {
+  // expected-error @below {{expected an activation among none, relu, silu, got gelu}}
+  %0 = fp4.matmul %x, %w {activation = #fp4.activation<gelu>} : tensor<4x64xbf16>, !fp4.tensor<16x64, #fp4.nvfp4> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @schedule(%x: tensor<4x64xbf16>, %w: !fp4.tensor<16x64, #fp4.nvfp4>) {
+  // expected-error @below {{expected a schedule whose tile is a multiple of 64 columns and 64 of the depth}}
+  %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 8x64x32, stages = 2, warps = 1x1>} : tensor<4x64xbf16>, !fp4.tensor<16x64, #fp4.nvfp4> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @span(%x: tensor<4x32xbf16>) {
+  %w = fp4.constant <elements = dense<0x11> : tensor<8x16xi8>, scales = dense<[[100], [161], [100], [100], [100], [100], [100], [100]]> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
+  // expected-error @below {{expected scales of the weight that are no NaN and span at most 60 binades}}
+  %0 = fp4.matmul %x, %w : tensor<4x32xbf16>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<4x8xf32>
+  return
+}

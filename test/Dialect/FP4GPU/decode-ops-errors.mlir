@@ -1,0 +1,47 @@
+// RUN: fp4-opt %s --split-input-file --verify-diagnostics
+
+func.func @interleave_c1(%q: !fp4.tensor<8x32, #fp4.mxfp8e4m3>) {
+  // expected-error @below {{expected 'input' to be a matrix of f4E2M1FN elements in blocks of 16 with f8E4M3FN or of 32 with f8E8M0FNU scales, got '!fp4.tensor<8x32, #fp4.mxfp8e4m3>'}}
+  %w, %f = fp4gpu.interleave %q : !fp4.tensor<8x32, #fp4.mxfp8e4m3> -> tensor<1x1x2176xi8>, tensor<f32>
+  return
+}
+
+// -----
+
+func.func @interleave_c2(%q: !fp4.tensor<8x32, #fp4.mxfp4>) {
+  // expected-error @below {{expected 'fragments' of type 'tensor<1x1x2176xi8>', got 'tensor<1x1x2304xi8>'}}
+  %w, %f = fp4gpu.interleave %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x1x2304xi8>, tensor<f32>
+  return
+}
+
+// -----
+
+func.func @deinterleave_c1(%w: tensor<1x1x2176xi8>, %f: tensor<1xf32>) {
+  // expected-error @below {{expected 'factor' of type 'tensor<f32>', got 'tensor<1xf32>'}}
+  %q = fp4gpu.deinterleave %w, %f : tensor<1x1x2176xi8>, tensor<1xf32> -> !fp4.tensor<8x32, #fp4.mxfp4>
+  return
+}
+
+// -----
+
+func.func @mma_decode_c1(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<8x64xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
+  // expected-error @below {{expected 'lhs' of 16 rows of bf16 and multiples of 64 columns, got '!fp4gpu.tile<8x64xbf16>' and '!fp4gpu.acc<16x64>'}}
+  %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<8x64xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.nvfp4
+  return
+}
+
+// -----
+
+func.func @mma_decode_format(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x64xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
+  // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 16 with f8E4M3FN or of 32 with f8E8M0FNU scales, got}}
+  %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<16x64xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.mxfp8e4m3
+  return
+}
+
+// -----
+
+func.func @mma_decode_c2(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x128xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
+  // expected-error @below {{expected 'rhs' of type '!fp4gpu.tile<1x2x2304xi8>', got '!fp4gpu.tile<1x1x2304xi8>'}}
+  %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<16x128xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.nvfp4
+  return
+}

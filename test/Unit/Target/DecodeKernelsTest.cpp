@@ -1,0 +1,321 @@
+//===- DecodeKernelsTest.cpp - bf16 by FP4 matmuls by value ---------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Compiles fp4.matmul of bf16 activations and a constant FP4 weight, runs the
+// PTX on the emulator, and compares with a float64 sum over decoded codes that
+// shares no code with compiler or emulator.
+//
+// Exact data: activations are multiples of 1/4 of at most 2, elements multiples
+// of 1/2 of at most 6, scales multiples of 1/2 of at most 2. A sum of K <= 2048
+// products is then a multiple of 2^-4 below 2^16, exact in float32 in any order,
+// and every bit of the result must agree. Random data: activations and scales
+// over many binades; the float32 sums of two orders differ by rounding alone.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompiledKernel.h"
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace fp4;
+using namespace fp4::testing;
+
+namespace {
+
+struct Case {
+  std::string format;
+  int64_t rows, columns, depth;
+  std::string resultType = "f32";
+  bool hasBias = false;
+  std::string activation = "none";
+  bool hasDynamicRows = false;
+  std::string schedule = {};
+  uint32_t blocks = 0;
+  bool isExact = true;
+};
+
+double toDouble(uint16_t bf16) {
+  uint32_t bits = static_cast<uint32_t>(bf16) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+/// float32 to bfloat16, nearest even, for finite values.
+uint16_t roundToBF16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+std::string toHex(const std::vector<uint8_t> &bytes) {
+  static const char digits[] = "0123456789ABCDEF";
+  std::string text = "dense<\"0x";
+  for (uint8_t byte : bytes)
+    text += {digits[byte >> 4], digits[byte & 15]};
+  return text + "\">";
+}
+
+/// Operands of a case, and the product in float64.
+class Operands {
+public:
+  Operands(const Case &c, unsigned seed) : c(c), random(seed) {
+    for (int64_t i = 0; i < c.rows * c.depth; ++i)
+      lhs.push_back(makeActivation());
+    for (int64_t i = 0; i < c.columns * c.depth / 2; ++i)
+      elements.push_back(random() % 256);
+    for (int64_t i = 0; i < c.columns * c.depth / getBlock(); ++i)
+      scales.push_back(makeScale());
+    for (int64_t i = 0; i < c.columns; ++i)
+      bias.push_back(static_cast<int>(random() % 65) - 32);
+  }
+
+  std::string toModule() const {
+    std::string rows = c.hasDynamicRows ? "?" : std::to_string(c.rows);
+    std::string n = std::to_string(c.columns), k = std::to_string(c.depth);
+    std::string x = "tensor<" + rows + "x" + k + "xbf16>";
+    std::string w = "!fp4.tensor<" + n + "x" + k + ", #fp4." + c.format + ">";
+    std::string y = "tensor<" + rows + "x" + n + "x" + c.resultType + ">";
+    std::string b = "tensor<" + n + "xf32>";
+    return "func.func @f(%x: " + x + ", %b: " + b + ") -> " + y +
+           " {\n  %w = fp4.constant <elements = " + toHex(elements) +
+           " : tensor<" + n + "x" + std::to_string(c.depth / 2) +
+           "xi8>, scales = " + toHex(scales) + " : tensor<" + n + "x" +
+           std::to_string(c.depth / getBlock()) + "xi8>" +
+           (isNVFP4() ? ", tensor_scale = 0.5 : f32" : "") + "> : " + w +
+           "\n  %y = fp4.matmul %x, %w " +
+           (c.hasBias ? "bias(%b : " + b + ") " : "") +
+           "{activation = #fp4.activation<" + c.activation + ">" +
+           (c.schedule.empty()
+                ? ""
+                : ", fp4gpu.schedule = #fp4gpu.schedule<" + c.schedule + ">") +
+           "} : " + x + ", " + w + " -> " + y + "\n  return %y : " + y +
+           "\n}\n";
+  }
+
+  KernelArguments toArguments() const {
+    KernelArguments arguments;
+    std::vector<uint8_t> x(lhs.size() * 2), b(bias.size() * 4);
+    std::memcpy(x.data(), lhs.data(), x.size());
+    std::memcpy(b.data(), bias.data(), b.size());
+    arguments.arrays = {{"lhs", x}, {"bias", b}};
+    // A pattern that no result has, to see what was not stored.
+    arguments.arrays["out"].assign(
+        c.rows * c.columns * (c.resultType == "f32" ? 4 : 2), 0xff);
+    arguments.values["rows"] = c.rows;
+    return arguments;
+  }
+
+  /// The sum ahead of bias and activation, and the sum of magnitudes.
+  std::pair<double, double> dot(int64_t row, int64_t column) const {
+    double sum = 0, magnitude = 0;
+    for (int64_t k = 0; k < c.depth; ++k) {
+      double term = toDouble(lhs[row * c.depth + k]) * weight(column, k);
+      sum += term;
+      magnitude += std::fabs(term);
+    }
+    double tensorScale = isNVFP4() ? 0.5 : 1;
+    return {tensorScale * sum, tensorScale * magnitude};
+  }
+
+  double getBias(int64_t column) const { return bias[column]; }
+
+  double finish(double sum, int64_t column) const {
+    double x = sum + (c.hasBias ? bias[column] : 0);
+    if (c.activation == "relu")
+      return std::max(x, 0.0);
+    return c.activation == "silu" ? x / (1 + std::exp(-x)) : x;
+  }
+
+private:
+  bool isNVFP4() const { return c.format == "nvfp4"; }
+  int64_t getBlock() const { return isNVFP4() ? 16 : 32; }
+
+  uint16_t makeActivation() {
+    int quarters = static_cast<int>(random() % 17) - 8;
+    if (c.isExact)
+      return roundToBF16(quarters * 0.25f);
+    std::normal_distribution<float> normal;
+    return roundToBF16(normal(random) *
+                       std::exp2(static_cast<int>(random() % 16) - 8));
+  }
+
+  uint8_t makeScale() {
+    // 0.5, 1, 1.5, 2 in e4m3 and 0.5, 1, 2, 1 in e8m0.
+    static const uint8_t e4m3[] = {0x30, 0x38, 0x3c, 0x40};
+    static const uint8_t e8m0[] = {126, 127, 128, 127};
+    if (c.isExact)
+      return (isNVFP4() ? e4m3 : e8m0)[random() % 4];
+    // Zero, subnormal and normal e4m3, no NaN; e8m0 within 40 binades.
+    return isNVFP4() ? random() % 0x7f : 107 + random() % 40;
+  }
+
+  double weight(int64_t column, int64_t k) const {
+    static const double magnitudes[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+    int64_t index = column * c.depth + k;
+    unsigned code = elements[index / 2] >> (index % 2 * 4) & 15;
+    uint8_t s = scales[index / getBlock()];
+    double scale =
+        !isNVFP4() ? std::exp2(s - 127.0)
+        : s >> 3   ? std::exp2((s >> 3) - 7.0) * (1 + (s & 7) / 8.0)
+                   : std::exp2(-6.0) * (s & 7) / 8.0;
+    return (code & 8 ? -1 : 1) * magnitudes[code & 7] * scale;
+  }
+
+  const Case &c;
+  std::mt19937 random;
+  std::vector<uint16_t> lhs;
+  std::vector<uint8_t> elements, scales;
+  std::vector<float> bias;
+};
+
+/// What an element may differ by from the exact one.
+double getTolerance(const Case &c, double linear, double magnitude,
+                    double expected) {
+  // Every order of K float32 additions of exact products.
+  double tolerance = c.isExact ? 0 : magnitude * c.depth * 0x1p-24;
+  if (c.resultType == "bf16" && !c.isExact)
+    tolerance += std::fabs(expected) * 0x1p-8;
+  // As in MatmulKernelsTest.cpp.
+  if (c.activation == "silu")
+    tolerance += (std::fabs(linear) * 0x1p-23 + 0x1p-21) * std::fabs(expected) +
+                 0x1p-118;
+  return tolerance;
+}
+
+void compare(const Case &c, const Operands &operands,
+             const std::vector<uint8_t> &out) {
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < c.rows * c.columns && wrong < 5; ++i) {
+    int64_t row = i / c.columns, column = i % c.columns;
+    auto [sum, magnitude] = operands.dot(row, column);
+    double expected = operands.finish(sum, column), got;
+    if (c.resultType == "bf16") {
+      uint16_t bits;
+      std::memcpy(&bits, &out[2 * i], 2);
+      got = toDouble(bits);
+      if (c.isExact)
+        expected = toDouble(roundToBF16(expected));
+    } else {
+      float value;
+      std::memcpy(&value, &out[4 * i], 4);
+      got = value;
+    }
+    double linear = sum + (c.hasBias ? operands.getBias(column) : 0);
+    double tolerance = getTolerance(c, linear, magnitude, expected);
+    wrong += !(std::fabs(got - expected) <= tolerance);
+    EXPECT_NEAR(got, expected, tolerance)
+        << "at [" << row << ", " << column << "]";
+  }
+}
+
+void check(const std::string &target, const Case &c,
+           const ptx::LaunchOptions &options = {}) {
+  Operands operands(c, /*seed=*/1);
+  SCOPED_TRACE(target + " " + c.format + " " + std::to_string(c.rows) + "x" +
+               std::to_string(c.columns) + "x" + std::to_string(c.depth) + " " +
+               c.schedule);
+  Expected<CompiledKernel> kernel = compileKernel(operands.toModule(), target);
+  ASSERT_TRUE(kernel.ok()) << kernel.message();
+  KernelArguments arguments = operands.toArguments();
+  Expected<ptx::Statistics> statistics =
+      launchKernel(*kernel, arguments, c.blocks, options);
+  ASSERT_TRUE(statistics.ok()) << statistics.message();
+  compare(c, operands, arguments.arrays["out"]);
+}
+
+class DecodeMatmul : public ::testing::TestWithParam<const char *> {
+protected:
+  std::string target = GetParam();
+};
+
+TEST_P(DecodeMatmul, FewRows) {
+  for (const char *format : {"nvfp4", "mxfp4"})
+    for (int64_t rows : {1, 7, 16})
+      check(target, {format, rows, 64, 1024});
+}
+
+TEST_P(DecodeMatmul, RandomData) {
+  Case c{"nvfp4", 5, 128, 1024};
+  c.isExact = false;
+  check(target, c);
+  c.format = "mxfp4";
+  c.resultType = "bf16";
+  check(target, c);
+}
+
+TEST_P(DecodeMatmul, RaggedEdges) {
+  // Columns end within a unit of 64; the depth ends within a unit of 64, within
+  // a stage, and differs between the blocks that share a tile.
+  for (int64_t depth : {16, 48, 208, 1040, 2000})
+    check(target, {"nvfp4", 3, 72, depth});
+  for (int64_t depth : {32, 96, 1056})
+    check(target, {"mxfp4", 11, 200, depth});
+}
+
+TEST_P(DecodeMatmul, MoreRowsThanATile) {
+  Case c{"nvfp4", 37, 128, 256};
+  check(target, c);
+  c.hasDynamicRows = true;
+  check(target, c);
+}
+
+TEST_P(DecodeMatmul, Epilogues) {
+  Case c{"nvfp4", 4, 64, 256, "bf16"};
+  c.hasBias = true;
+  check(target, c);
+  c.activation = "relu";
+  check(target, c);
+  c.activation = "silu";
+  c.resultType = "f32";
+  check(target, c);
+}
+
+TEST_P(DecodeMatmul, BlocksLoopOverTiles) {
+  // Parities, sums and inboxes carry over from tile to tile.
+  Case c{"nvfp4", 20, 320, 1984};
+  c.blocks = 2;
+  check(target, c);
+  c.schedule = "tile = 8x64x128, stages = 2, warps = 1x1";
+  check(target, c);
+  c.schedule = "tile = 32x64x256, stages = 2, warps = 1x1";
+  check(target, c);
+}
+
+TEST_P(DecodeMatmul, EarlyAndRandomCompletion) {
+  Case c{"mxfp4", 9, 128, 2048};
+  c.blocks = 2;
+  for (ptx::AsyncMode mode : {ptx::AsyncMode::Early, ptx::AsyncMode::Random}) {
+    ptx::LaunchOptions options;
+    options.async = mode;
+    check(target, c, options);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, DecodeMatmul,
+                         ::testing::Values("sm_90a", "sm_120a"),
+                         [](const auto &info) {
+                           return std::string(info.param);
+                         });
+
+TEST(SM90DecodeMatmul, SplitOverAClusterOfTwo) {
+  Case c{"nvfp4", 8, 192, 2048};
+  for (const char *schedule :
+       {"tile = 8x64x512, stages = 3, warps = 1x1, split = 2",
+        "tile = 16x64x64, stages = 4, warps = 1x1, split = 2",
+        "tile = 8x64x1024, stages = 2, warps = 1x1, split = 2"}) {
+    c.schedule = schedule;
+    c.blocks = 0;
+    check("sm_90a", c);
+    c.blocks = 2;
+    check("sm_90a", c);
+  }
+}
+
+} // namespace
