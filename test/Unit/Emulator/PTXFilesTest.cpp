@@ -19,6 +19,7 @@
 //   //! error: text        so must parsing
 //   //! zeroed: no         trapping on undefined values off
 //   //! late-differs: yes  only the late mode must give `out` or `trap`
+//   //! strict-tensor-memory: yes  LaunchOptions::strictTensorMemory
 //
 // Every file runs in all asynchronous modes.
 //
@@ -181,6 +182,8 @@ TEST_P(PTXFile, Behaves) {
   for (LaunchOptions options : allAsyncModes()) {
     options.stepBudget = 1'000'000;
     options.trapUninitialized = !expectation.settings.count("zeroed");
+    options.strictTensorMemory =
+        expectation.settings.count("strict-tensor-memory");
     if (expectation.settings.count("late-differs") &&
         options.async != AsyncMode::Late)
       continue;
