@@ -123,6 +123,7 @@ private:
   MemRefType elementsType(int64_t rows);
   MemRefType scalesType(int64_t rows);
   void declareArguments();
+  DictionaryAttr describeMeaning();
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
   Value emitAlpha();
   Value emitPipeline(Value m, Value n);
@@ -265,10 +266,25 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
   YieldOp::create(b, x);
 }
 
+/// What the manifest says of the kernel (docs/Manifest.md, "Meaning").
+DictionaryAttr MatmulKernelBuilder::describeMeaning() {
+  std::optional<std::string_view> format =
+      numerics::blockFormatName(problem.format.getBlockFormat());
+  auto text = [&](StringRef name, StringRef value) {
+    return b.getNamedAttr(name, b.getStringAttr(value));
+  };
+  StringRef name = format ? StringRef(*format) : StringRef();
+  return b.getDictionaryAttr(
+      {text("kind", "matmul"), text("lhs_format", name),
+       text("rhs_format", name),
+       text("activation", stringifyActivation(problem.activation))});
+}
+
 KernelOp MatmulKernelBuilder::create() {
   declareArguments();
   kernel = KernelOp::create(b, problem.getName(), schedule,
                             b.getStrArrayAttr(signature.names));
+  kernel->setAttr(kMeaningAttrName, describeMeaning());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(signature.types,
