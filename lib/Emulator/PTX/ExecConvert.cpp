@@ -256,8 +256,8 @@ static void packIntegers(Warp &warp, const Instr &instr) {
 void decodeCvtPack(Decoder &d) {
   Instr &i = d.instr;
   i.sat = d.take("sat");
-  i.type = d.needType(
-      {Type::U16, Type::S16, Type::U8, Type::S8, Type::U4, Type::S4});
+  i.type = d.needType({Type::U16, Type::S16, Type::U8, Type::S8, Type::U4,
+                       Type::S4, Type::U2, Type::S2});
   i.type2 = d.needType({Type::S32, Type::U32});
   if (d.take("b32"))
     d.needOperands(4);
