@@ -58,8 +58,7 @@ static constexpr ErrorName errorNames[] = {
      "unspecified launch failure"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
-    {cudaErrorNotSupported, "cudaErrorNotSupported",
-     "operation not supported"},
+    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
 };
 
 static const ErrorName &findError(cudaError_t code) {
