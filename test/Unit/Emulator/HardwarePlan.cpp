@@ -9,8 +9,8 @@
 //
 // Writes the cases of the folder CASES into FOLDER: `plan.txt`, one line per
 // case (name, threads, blocks, cluster, shared bytes, input offset and bytes,
-// bytes of each result, tensor map), `inputs.bin`, `N.ptx`, and `emulated.bin`, what the emulator
-// gives. test/Emulator/Hardware/record.py runs such a folder.
+// bytes of each result, tensor map), `inputs.bin`, `N.ptx`, and `emulated.bin`,
+// what the emulator gives. test/Emulator/Hardware/record.py runs such a folder.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,9 +25,8 @@ using namespace fp4::ptx::testing;
 static std::string planLine(const HardwareCase &c, size_t offset,
                             size_t bytes) {
   std::string line = c.name;
-  for (size_t number :
-       {size_t(c.block), size_t(c.grid), size_t(c.cluster),
-        size_t(c.sharedBytes), offset, bytes})
+  for (size_t number : {size_t(c.block), size_t(c.grid), size_t(c.cluster),
+                        size_t(c.sharedBytes), offset, bytes})
     line += " " + std::to_string(number);
   line += " ";
   for (const ResultSpec &result : c.results)
