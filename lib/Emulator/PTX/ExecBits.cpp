@@ -289,7 +289,12 @@ void decodeBfind(Decoder &d) {
 static void findNthSet(Warp &warp, const Instr &instr) {
   map3(warp, instr, [](uint64_t mask, uint64_t base, uint64_t offset) {
     int32_t n = int32_t(offset);
-    int position = int(base & 31);
+    // PTX leaves both open; so does an H200 answer.
+    if (n == INT32_MIN)
+      return uint64_t(0);
+    if (base > 31)
+      return uint64_t(0xFFFFFFFF);
+    int position = int(base);
     if (n == 0)
       return uint64_t((mask >> position & 1) ? uint32_t(position) : ~0u);
     int step = n > 0 ? 1 : -1;

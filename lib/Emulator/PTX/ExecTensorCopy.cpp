@@ -210,11 +210,12 @@ static void roundRow(const Box &box, uint8_t *row, int64_t first,
   for (int64_t i = first; i + 4 <= last; i += 4) {
     uint32_t bits;
     std::memcpy(&bits, row + i, 4);
-    if ((bits & 0x7F800000) != 0x7F800000) {
-      constexpr FloatLayout layout = {8, 10};
+    constexpr FloatLayout layout = {8, 10};
+    if (bits << 1 > 0xFF000000)
+      bits = kCanonicalNaN32 & 0xFFFFE000;
+    else
       bits = encodeFloat(asFloat(bits), layout, Rounding::RN) << 13;
-      std::memcpy(row + i, &bits, 4);
-    }
+    std::memcpy(row + i, &bits, 4);
   }
 }
 

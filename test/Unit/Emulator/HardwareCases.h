@@ -65,6 +65,10 @@ struct HardwareCase {
   std::vector<uint8_t> makeInput() const;
   size_t outputBytes() const;
   double tolerance(const std::string &name) const;
+  bool isApproximate() const {
+    return settings.count("ulp") || settings.count("abs") ||
+           settings.count("rel");
+  }
 };
 
 /// All cases, ordered by name; fails with file and line on a bad one.

@@ -105,6 +105,9 @@ enum class Accumulation : uint8_t {
   /// The published model of Blackwell's FP4 tensor cores (arXiv 2609.02846):
   /// p = RN(exact sum of the products), d = RZ(c + p).
   Blackwell,
+  /// What an H200 gives, bit for bit: products aligned to the largest exponent
+  /// and cut. Only matrix instructions that sm_90a has; others are Exact.
+  Hopper,
 };
 
 struct LaunchConfig {
