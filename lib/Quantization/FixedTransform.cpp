@@ -126,8 +126,7 @@ Expected<BlockTransform> givenTransform(std::vector<float> matrices,
   if (size == 0 || matrices.empty() || matrices.size() % size != 0)
     return Status::error("transform of " + std::to_string(matrices.size()) +
                          " values, expected matrices of " +
-                         std::to_string(block) + " x " +
-                         std::to_string(block));
+                         std::to_string(block) + " x " + std::to_string(block));
   if (Status status = verifyFinite("transform", "row", matrices.data(),
                                    matrices.size(), block);
       !status.ok())

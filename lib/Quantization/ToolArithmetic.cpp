@@ -47,8 +47,8 @@ uint8_t encodeToolScale(const WeightOptions &options, float scale,
                           options.arithmetic == Arithmetic::LLMCompressor;
   float target = storesReciprocal ? scale * tensorScale.reciprocal
                                   : scale / tensorScale.multiplier;
-  return std::max<uint8_t>(
-      numerics::encodeScale(options.format.scale, target), 1);
+  return std::max<uint8_t>(numerics::encodeScale(options.format.scale, target),
+                           1);
 }
 
 uint8_t toolBlockScale(const WeightOptions &options,
@@ -67,7 +67,8 @@ uint8_t toolBlockScale(const WeightOptions &options,
         format, options.arithmetic == Arithmetic::LLMCompressor ? 0.125f : 1);
   if (options.arithmetic == Arithmetic::ModelOpt)
     return std::max<uint8_t>(
-        numerics::encodeScale(format, amax / (largest * tensorScale.multiplier)),
+        numerics::encodeScale(format,
+                              amax / (largest * tensorScale.multiplier)),
         1);
   return encodeToolScale(options, amax / largest, tensorScale);
 }
@@ -111,10 +112,10 @@ void adoptToolElements(const WeightOptions &options, Tile &tile) {
     const float *scale = tile.scale(col / options.format.blockCols);
     for (size_t lane = 0; lane < kLanes; ++lane) {
       if (isModelOptMX)
-        element[lane] = weight[lane] == 0
-                            ? -0.0f
-                            : tieTowardZero(weight[lane] / scale[lane],
-                                            element[lane]);
+        element[lane] =
+            weight[lane] == 0
+                ? -0.0f
+                : tieTowardZero(weight[lane] / scale[lane], element[lane]);
       else if (element[lane] == 0)
         element[lane] = -0.0f;
     }

@@ -42,8 +42,7 @@ static std::vector<float> identity(size_t n) {
 TEST(ToolArithmetic, TensorScalesAreWhatTheToolsStore) {
   std::vector<float> weights(16, 0.3f);
   float amax = 0.3f;
-  EXPECT_EQ(quantize("modelopt", kNVFP4, weights, 16).tensorScale,
-            amax / 2688);
+  EXPECT_EQ(quantize("modelopt", kNVFP4, weights, 16).tensorScale, amax / 2688);
   EXPECT_EQ(
       quantize("llmcompressor", kNVFP4, weights, 16, identity(16)).tensorScale,
       1 / (2688 / amax));
@@ -113,8 +112,7 @@ TEST(ToolArithmetic, IndefiniteHessiansAreIgnored) {
   std::vector<float> weights(16, 0.4f);
   weights[0] = 6;
   WeightOptions options = findPreset("gptq", kNVFP4)->options;
-  EXPECT_FALSE(
-      quantizeWeight(options, weights, 1, 16, hessian.data()).ok());
+  EXPECT_FALSE(quantizeWeight(options, weights, 1, 16, hessian.data()).ok());
   QuantizedWeight tool =
       quantize("llmcompressor", kNVFP4, weights, 16, hessian);
   QuantizedWeight nearest = quantize("modelopt", kNVFP4, weights, 16);
