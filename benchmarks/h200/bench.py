@@ -57,22 +57,27 @@ def timed(launches, budget_us=2500, replays=7):
 
 
 def copy_bandwidth():
-    """TB/s read plus written by copy_."""
+    """TB/s read plus written by an elementwise kernel (a copy in a graph would take the copy engine)."""
     a = torch.randn(1 << 29, device="cuda")
     b = torch.empty_like(a)
-    return 2 * a.numel() * 4 / timed([lambda: b.copy_(a)]) * 1e-6
+    return 2 * a.numel() * 4 / timed([lambda: torch.add(a, 1, out=b)]) * 1e-6
 
 
 def parse_schedule(text):
-    """Rows of the tile, and the text without words."""
-    return int(text.split("tile = ")[1].split("x")[0])
+    """Rows of the tile, warps along columns, split."""
+    fields = dict(field.split(" = ") for field in text.split(", "))
+    return int(fields["tile"].split("x")[0]), int(fields["warps"].split("x")[1]), int(fields.get("split", 1))
 
 
-def suits(rows, m):
+def suits(rows, warps, split, m):
     """Whether a tile of so many rows is worth timing for M rows."""
-    if rows <= 32:
+    if split > 1 and warps > 1 and m > 4 * rows:
+        return False
+    if warps == 1 or rows <= 32:
         return m <= rows <= max(8, 2 * m - 1)
-    return rows <= max(64, 2 * m - 1) and m <= rows * 64
+    if rows == 64:
+        return 32 < m <= 64
+    return rows <= max(128, m) and (m > 64) and (m > 512 or m <= 4 * rows)
 
 
 def arrays(x, packed, factor, out):
@@ -140,8 +145,7 @@ def run_shape(entries, n, k, ms, options, results):
         fragments, factor = weights.pack()
         packed = copies(fragments)
         for entry in (e for e in entries if e["format"] == fmt):
-            rows = parse_schedule(entry["schedule"])
-            suitable = [m for m in ms if suits(rows, m)]
+            suitable = [m for m in ms if suits(*parse_schedule(entry["schedule"]), m)]
             if not suitable:
                 continue
             kernel = Kernel(os.path.join(options.artifacts, entry["artifact"]))
@@ -182,7 +186,9 @@ def main():
     with open(os.path.join(options.artifacts, "index.json")) as file:
         index = json.load(file)
     results = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "date": time.strftime("%Y-%m-%d"),
-               "copy_tbs": copy_bandwidth(), "baselines": [], "kernels": []}
+               "baselines": [], "kernels": []}
+    timed([lambda: torch.randn(1 << 26, device="cuda")] * 4)  # clocks up
+    results["copy_tbs"] = copy_bandwidth()
     print(f"{results['device']}, copy {results['copy_tbs']:.2f} TB/s")
     shapes = sorted({(e["n"], e["k"]) for e in index}, key=lambda s: s[0] * s[1])
     if options.shapes:

@@ -79,6 +79,7 @@ class Kernel:
         checked(CUDA.cuModuleLoadData(ctypes.byref(self.module), ptx), f"loading {artifact}")
         checked(CUDA.cuModuleGetFunction(ctypes.byref(self.function), self.module, self.name.encode()), self.name)
         checked(CUDA.cuFuncSetAttribute(self.function, MAX_DYNAMIC_SHARED, self.entry["dynamic_shared_memory"]), "shared")
+        self.workspaces = {}
         self.sms = torch.cuda.get_device_properties(0).multi_processor_count
 
     def attribute(self, number):
@@ -99,6 +100,15 @@ class Kernel:
         cluster = self.entry.get("cluster", [1])[0]
         return min(count, self.sms // cluster * cluster)
 
+    def make_workspace(self, symbols):
+        """Zeros, which every launch leaves as it found them; launches one after another share it."""
+        count = 1
+        for size in self.entry["workspace"]:
+            count *= resolve(size, symbols)
+        if count not in self.workspaces:
+            self.workspaces[count] = torch.zeros(count, device="cuda", dtype=torch.uint8)
+        return self.workspaces[count]
+
     def prepare(self, arrays, symbols, overlap=False):
         """A function that launches the kernel on torch's current stream.
 
@@ -107,6 +117,9 @@ class Kernel:
         keep, pointers = [arrays], []
         for argument in self.entry["arguments"]:
             name = argument["name"]
+            if argument["kind"] == "workspace":
+                arrays = {**arrays, name: self.make_workspace(symbols)}
+                keep.append(arrays)
             if argument["kind"] == "tensor_map":
                 owner, address = encode_map(argument["tensor_map"], arrays[name], symbols)
                 keep.append(owner)

@@ -138,9 +138,8 @@ void UnitWriter::writeRow(size_t rowInUnit) {
 void interleaveFragments(const FragmentSource &source, uint8_t *fragments) {
   size_t bytes = fragmentBytes(source.scaleFormat, source.rows, source.depth);
   std::memset(fragments, 0, bytes);
-  unsigned largest = source.scaleFormat == ScaleFormat::E8M0
-                         ? findSpan(source).second
-                         : 0;
+  unsigned largest =
+      source.scaleFormat == ScaleFormat::E8M0 ? findSpan(source).second : 0;
   size_t unitRows = (source.rows + kFragmentRows - 1) / kFragmentRows;
   for (size_t unitRow = 0; unitRow < unitRows; ++unitRow) {
     UnitWriter writer(source, largest, unitRow,

@@ -24,7 +24,9 @@ static SmallVector<std::string> getArgumentNames(LLVM::LLVMFuncOp func) {
     return names;
   for (auto argument :
        description.getAs<ArrayAttr>("arguments").getAsRange<DictionaryAttr>())
-    names.push_back(argument.getAs<StringAttr>("name").str());
+    // A workspace is the runtime's, not the launch's.
+    if (argument.getAs<StringAttr>("kind") != "workspace")
+      names.push_back(argument.getAs<StringAttr>("name").str());
   return names;
 }
 

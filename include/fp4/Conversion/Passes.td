@@ -110,7 +110,7 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
     (two matrices of the same 4-bit format) into `fp4gpu.unprepack` of constant
     bytes: packed elements as they are, scales in the 128x4 order that the
     tensor cores read; or, where the left side is bf16, into
-    `fp4gpu.deinterleave` of codes in the order of matrix fragments. What libraries do when a model is loaded is done here.
+    `fp4gpu.from_fragments` of codes in the order of matrix fragments. What libraries do when a model is loaded is done here.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
 
@@ -131,21 +131,31 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     Replaces each `fp4.matmul` of two matrices of the same 4-bit format by
     `fp4gpu.prepack` of both operands and `fp4gpu.launch` of an `fp4gpu.kernel`
     with a schedule for the target, or the one that the attribute
-    `fp4gpu.schedule` of the matmul asks for. Tensor scales, bias, activation and the
-    conversion to the result type become the kernel's epilogue. Equal problems
-    share a kernel; `fp4.layer` moves to the launch.
+    `fp4gpu.schedule` of the matmul asks for; a remark of the category `fp4gpu`
+    says which and why. Equal problems share a kernel; `fp4.layer` moves to the
+    launch.
+
+    Tensor scales, bias, activation and the conversion to the result type become
+    the kernel's epilogue, and so do operations behind the matmul that work
+    element by element (`arith` and some `math` on tensors, `linalg` with
+    parallel loops), if nothing else reads what lies between: residual adds,
+    activations that are written out, scaling by a vector. Each value keeps its
+    type, so nothing is rounded differently. Two matmuls of the same input by
+    constant weights of the same shape that such an operation joins, as in
+    `silu(x * gate^T) * (x * up^T)`, become one kernel of the interleaved weight
+    (`fp4gpu.interleave`).
 
     A bf16 left side and a 4-bit right side are multiplied as bf16, the right
-    side going through `fp4gpu.interleave`: on sm_90a and sm_120a, with K a
+    side going through `fp4gpu.to_fragments`: on sm_90a and sm_120a, with K a
     multiple of the block.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
-    Requires: nothing; but a matmul has a kernel only if K is a multiple of 128,
-    N of 8, and the activation is `none`, `relu` or `silu`. Guarantees: the
-    kernel computes what the matmul is defined to be, with the approximate
-    exponential and division of the GPU in `silu`. Leaves alone: matmuls
-    without a kernel; with `require-kernels` they are errors.
+    Requires: nothing; but a matmul has a kernel only if N is a multiple of 8.
+    Guarantees: the kernel computes what the operations are defined to be, with
+    the approximate exponential and division of the GPU in `silu` and
+    `gelu_tanh` and polynomials for `erf`, `exp` and `tanh`. Leaves alone:
+    matmuls without a kernel; with `require-kernels` they are errors.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -173,7 +183,7 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
     Moves every `fp4gpu.kernel` into `gpu.module @kernels` as an `llvm.func`
     made of NVVM instructions, `scf` and `arith`:
 
-    - sm_120a, sm_121a: a producer warp with TMA, a ring of mbarriers,
+    - sm_120a, sm_120f, sm_121a: a producer warp with TMA, a ring of mbarriers,
       `ldmatrix` and block-scaled `mma.sync`;
     - sm_90a, and sm_120a where one side is bf16: two producer warps, weights
       decoded in registers, `mma.sync` (fp4gpu.mma_decode);
@@ -191,8 +201,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::scf::SCFDialect"];
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
            "GPU to lower for, as ptxas spells it">

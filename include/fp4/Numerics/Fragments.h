@@ -10,9 +10,11 @@
 // lane is in the PTX ISA, "Matrix Fragments for mma.m16n8k16".
 //
 // A unit is 64 rows by 64 of the depth, contiguous; units are ordered
-// [row / 64][depth / 64]. With lane = 4g + t it holds
+// [row / 64][depth / 64], their number along the depth even, so that kernels
+// can take two at a time. With lane = 4g + t a unit holds
 //
-// - 2048 bytes of codes, 32-bit words [16 rows: 4][lane: 32][16 of k: 4]. A word
+// - 2048 bytes of codes, 32-bit words [16 rows: 4][lane: 32][16 of k: 4]. A
+// word
 //   has the eight codes of its lane's registers a0 (row g, k 2t and 2t+1), a1
 //   (row g+8), a2 (row g, k 8 more), a3 (row g+8, k 8 more), the even k in the
 //   low half. With sign s and magnitude bits m2 m1 m0, in each half:
@@ -68,11 +70,15 @@ inline constexpr size_t fragmentUnitBytes(ScaleFormat scaleFormat) {
   return scaleFormat == ScaleFormat::UE4M3 ? 2304 : 2176;
 }
 
-/// Bytes of a matrix, whose last units are padded with zeros.
+/// Units of a matrix along its depth; what is beyond it is zero.
+inline constexpr size_t fragmentUnits(size_t depth) {
+  return (depth + 2 * kFragmentDepth - 1) / (2 * kFragmentDepth) * 2;
+}
+
+/// Bytes of a matrix.
 inline constexpr size_t fragmentBytes(ScaleFormat scaleFormat, size_t rows,
                                       size_t depth) {
-  return (rows + kFragmentRows - 1) / kFragmentRows *
-         ((depth + kFragmentDepth - 1) / kFragmentDepth) *
+  return (rows + kFragmentRows - 1) / kFragmentRows * fragmentUnits(depth) *
          fragmentUnitBytes(scaleFormat);
 }
 

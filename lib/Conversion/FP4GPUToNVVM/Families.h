@@ -26,7 +26,7 @@ mlir::LogicalResult lowerToSM100(KernelPlan &plan, mlir::Operation *device);
 /// Whether the kernel's product is fp4gpu.mma_decode.
 bool isDecodeKernel(KernelOp kernel);
 
-/// Products with a decoded weight, for SM90 and SM120: Decode/StreamMatmul.cpp.
+/// Products with a decoded weight, for SM90 and SM120: Decode/.
 mlir::LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
                                       mlir::Operation *device);
 

@@ -16,25 +16,105 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
-                                        ValueRange registers) {
-  std::string constraints;
-  for (size_t i = 0; i < registers.size(); ++i)
-    constraints += "=r,";
-  for (size_t i = 0; i < registers.size(); ++i)
-    constraints += std::to_string(i) + (i + 1 < registers.size() ? "," : "");
-  Type result = LLVM::LLVMStructType::getLiteral(
-      b.getContext(), llvm::to_vector(registers.getTypes()));
-  auto wait = LLVM::InlineAsmOp::create(
-      b, result, registers, "tcgen05.wait::ld.sync.aligned;", constraints,
+static LLVM::InlineAsmOp createAsm(KernelBuilder &b, Type result,
+                                   ValueRange operands, StringRef text,
+                                   StringRef constraints) {
+  return LLVM::InlineAsmOp::create(
+      b, result ? TypeRange(result) : TypeRange(), operands, text, constraints,
       /*has_side_effects=*/true, /*is_align_stack=*/false,
       LLVM::tailcallkind::TailCallKind::None,
       LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
       /*operand_attrs=*/ArrayAttr());
+}
+
+/// Text that returns `registers`, all of constraint `kind`, and reads the other
+/// operands, whose constraints are `inputs`.
+static KernelBuilder::Values createTiedAsm(KernelBuilder &b,
+                                           ValueRange registers,
+                                           ValueRange others, StringRef text,
+                                           StringRef kind, StringRef inputs) {
+  std::string constraints;
+  for (size_t i = 0; i < registers.size(); ++i)
+    constraints += ("=" + kind + ",").str();
+  constraints += inputs;
+  for (size_t i = 0; i < registers.size(); ++i)
+    constraints += (constraints.back() == ',' ? "" : ",") + std::to_string(i);
+  SmallVector<Value> operands(others);
+  llvm::append_range(operands, registers);
+  Type result = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), llvm::to_vector(registers.getTypes()));
+  auto op = createAsm(b, result, operands, text, constraints);
   KernelBuilder::Values values;
   for (int64_t i = 0, e = registers.size(); i < e; ++i)
-    values.push_back(LLVM::ExtractValueOp::create(b, wait.getResult(0), i));
+    values.push_back(LLVM::ExtractValueOp::create(b, op.getResult(0), i));
   return values;
+}
+
+KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
+                                        ValueRange registers) {
+  return createTiedAsm(b, registers, {}, "tcgen05.wait::ld.sync.aligned;", "r",
+                       "");
+}
+
+//===----------------------------------------------------------------------===//
+// wgmma
+//===----------------------------------------------------------------------===//
+
+KernelBuilder::Values warpgroupMma(KernelBuilder &b, ValueRange a, Value base,
+                                   int64_t offset, ValueRange sums) {
+  int64_t count = sums.size();
+  std::string text = "{\n\t.reg .b64 descriptor;\n\tadd.s64 descriptor, $" +
+                     std::to_string(count + 4) + ", " + std::to_string(offset) +
+                     ";\n\twgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(2 * count) + "k16.f32.bf16.bf16 {";
+  for (int64_t i = 0; i < count; ++i)
+    text += (i ? ", $" : "$") + std::to_string(i);
+  text += "}, {";
+  for (int64_t i = 0; i < 4; ++i)
+    text += (i ? ", $" : "$") + std::to_string(count + i);
+  // Added to what there is; neither side negated; B as it lies, depth inmost.
+  text += "}, descriptor, 1, 1, 1, 0;\n\t}";
+  SmallVector<Value> inputs(a);
+  inputs.push_back(base);
+  return createTiedAsm(b, sums, inputs, text, "f", "r,r,r,r,l");
+}
+
+void warpgroupFence(KernelBuilder &b) {
+  createAsm(b, {}, {}, "wgmma.fence.sync.aligned;", "");
+}
+
+void warpgroupCommit(KernelBuilder &b) {
+  createAsm(b, {}, {}, "wgmma.commit_group.sync.aligned;", "");
+}
+
+void warpgroupWaitForPrevious(KernelBuilder &b) {
+  createAsm(b, {}, {}, "wgmma.wait_group.sync.aligned 1;", "~{memory}");
+}
+
+KernelBuilder::Values warpgroupWait(KernelBuilder &b, ValueRange sums) {
+  return createTiedAsm(b, sums, {}, "wgmma.wait_group.sync.aligned 0;", "f",
+                       "");
+}
+
+Value transpose8x8(KernelBuilder &b, Value pair) {
+  return createAsm(b, b.getI32Type(), pair,
+                   "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r")
+      .getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Counters in device memory
+//===----------------------------------------------------------------------===//
+
+void releaseCounter(KernelBuilder &b, Value pointer) {
+  createAsm(b, {}, pointer, "red.release.gpu.global.add.s32 [$0], 1;",
+            "l,~{memory}");
+}
+
+Value acquireCounter(KernelBuilder &b, Value pointer) {
+  return createAsm(b, b.getI32Type(), pointer,
+                   "ld.acquire.gpu.global.s32 $0, [$1];", "=r,l,~{memory}")
+      .getResult(0);
 }
 
 } // namespace fp4::gpu

@@ -23,6 +23,29 @@ namespace fp4::gpu {
 KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
                                         mlir::ValueRange registers);
 
+/// wgmma m64nNk16 of bf16 with operand A in four registers, which NVVM's
+/// operation does not have. `sums` are the N / 2 accumulators of the lane;
+/// neither they nor `a` may be used before a wait. The descriptor is the sum of
+/// `base` and `offset`, added here, out of sight of LLVM, which would otherwise
+/// keep those of all stages in registers.
+KernelBuilder::Values warpgroupMma(KernelBuilder &b, mlir::ValueRange a,
+                                   mlir::Value base, int64_t offset,
+                                   mlir::ValueRange sums);
+void warpgroupFence(KernelBuilder &b);
+void warpgroupCommit(KernelBuilder &b);
+/// Waits until at most one group of this warp is unfinished.
+void warpgroupWaitForPrevious(KernelBuilder &b);
+/// Waits for all groups; `sums` are then what it returns.
+KernelBuilder::Values warpgroupWait(KernelBuilder &b, mlir::ValueRange sums);
+
+/// movmatrix: the lane's pair of an 8 x 8 matrix, of the transposed one.
+mlir::Value transpose8x8(KernelBuilder &b, mlir::Value pair);
+
+/// Adds 1 to a counter of the device, releasing this thread's writes.
+void releaseCounter(KernelBuilder &b, mlir::Value pointer);
+/// A counter's value, acquiring what was released with it.
+mlir::Value acquireCounter(KernelBuilder &b, mlir::Value pointer);
+
 } // namespace fp4::gpu
 
 #endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_INLINEPTX_H

@@ -57,57 +57,6 @@ static void setArgumentAttributes(LLVM::LLVMFuncOp function, unsigned index,
   set(LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(context));
 }
 
-void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
-                                   int64_t extraSharedBytes) {
-  b.setInsertionPointToEnd(&device->getRegion(0).front());
-  LLVM::GlobalOp global = getSharedMemory(b, device);
-  SmallVector<Type> types;
-  for (BlockArgument argument : plan.kernel.getBody().getArguments())
-    types.push_back(getDeviceType(b, argument.getType(),
-                                  plan.isTensorMap(argument.getArgNumber())));
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()), types);
-  auto func = LLVM::LLVMFuncOp::create(b, plan.kernel.getSymName(), type);
-  function = func;
-  for (BlockArgument argument : plan.kernel.getBody().getArguments())
-    if (isa<MemRefType>(argument.getType()))
-      setArgumentAttributes(func, argument.getArgNumber(),
-                            plan.isTensorMap(argument.getArgNumber()));
-  func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
-  func->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
-                b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
-  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                b.getI32IntegerAttr(1));
-  int64_t blocks = plan.schedule.getSplit();
-  if (blocks > 1)
-    func->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
-                  b.getDenseI32ArrayAttr({static_cast<int32_t>(blocks), 1, 1}));
-  int64_t sharedBytes =
-      plan.getRingBytes() + plan.schedule.getStages() * 16 + extraSharedBytes;
-  SmallVector<Attribute> arguments;
-  for (unsigned i = 0; i < types.size(); ++i)
-    arguments.push_back(describeArgument(i));
-  SmallVector<NamedAttribute> launch = {
-      b.getNamedAttr("arguments", b.getArrayAttr(arguments)),
-      b.getNamedAttr("block", b.getI64ArrayAttr({threads, 1, 1})),
-      b.getNamedAttr("dynamic_shared_memory", b.getI64IntegerAttr(sharedBytes)),
-      b.getNamedAttr("grid", describeGrid())};
-  if (blocks > 1)
-    launch.push_back(
-        b.getNamedAttr("cluster", b.getI64ArrayAttr({blocks, 1, 1})));
-  func->setAttr("fp4gpu.launch", b.getDictionaryAttr(launch));
-  Block *entry = func.addEntryBlock(b);
-  b.setInsertionPointToStart(entry);
-  mapping.map(plan.kernel.getBody().getArguments(), entry->getArguments());
-  shared = LLVM::AddressOfOp::create(b, global);
-}
-
-void KernelSkeleton::endFunction() { LLVM::ReturnOp::create(b, ValueRange()); }
-
-//===----------------------------------------------------------------------===//
-// Description for the manifest
-//===----------------------------------------------------------------------===//
-
 /// A size as the manifest has it: a number, or the name of the argument that
 /// holds it.
 static Attribute describeSize(KernelPlan &plan, Builder &builder,
@@ -122,6 +71,89 @@ static Attribute describeSize(KernelPlan &plan, Builder &builder,
     return builder.getStringAttr("?");
   return builder.getStringAttr(
       plan.kernel.getArgumentName(argument.getArgNumber()));
+}
+
+void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
+                                   int64_t extraSharedBytes) {
+  b.setInsertionPointToEnd(&device->getRegion(0).front());
+  LLVM::GlobalOp global = getSharedMemory(b, device);
+  SmallVector<Type> types;
+  for (BlockArgument argument : plan.kernel.getBody().getArguments())
+    types.push_back(getDeviceType(b, argument.getType(),
+                                  plan.isTensorMap(argument.getArgNumber())));
+  if (plan.workspaceBytes)
+    types.push_back(b.pointer(1));
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(b.getContext()), types);
+  auto func = LLVM::LLVMFuncOp::create(b, plan.kernel.getSymName(), type);
+  function = func;
+  for (BlockArgument argument : plan.kernel.getBody().getArguments())
+    if (isa<MemRefType>(argument.getType()))
+      setArgumentAttributes(func, argument.getArgNumber(),
+                            plan.isTensorMap(argument.getArgNumber()));
+  func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  func->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                b.getI32IntegerAttr(1));
+  int64_t blocks = plan.clusterSize;
+  if (blocks > 1)
+    func->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                  b.getDenseI32ArrayAttr({static_cast<int32_t>(blocks), 1, 1}));
+  int64_t sharedBytes =
+      plan.getRingBytes() + plan.schedule.getStages() * 16 + extraSharedBytes;
+  SmallVector<Attribute> arguments;
+  for (unsigned i = 0; i < plan.kernel.getBody().getNumArguments(); ++i)
+    arguments.push_back(describeArgument(i));
+  if (plan.workspaceBytes) {
+    func.setArgAttr(types.size() - 1, LLVM::LLVMDialect::getAlignAttrName(),
+                    b.getI64IntegerAttr(16));
+    arguments.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("kind", b.getStringAttr("workspace")),
+         b.getNamedAttr("name", b.getStringAttr("workspace"))}));
+  }
+  func->setAttr("fp4gpu.launch",
+                describeLaunch(arguments, threads, sharedBytes));
+  Block *entry = func.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  size_t count = plan.kernel.getBody().getNumArguments();
+  mapping.map(plan.kernel.getBody().getArguments(),
+              entry->getArguments().take_front(count));
+  if (plan.workspaceBytes)
+    workspace = entry->getArgument(count);
+  shared = LLVM::AddressOfOp::create(b, global);
+}
+
+void KernelSkeleton::endFunction() { LLVM::ReturnOp::create(b, ValueRange()); }
+
+//===----------------------------------------------------------------------===//
+// Description for the manifest
+//===----------------------------------------------------------------------===//
+
+DictionaryAttr KernelSkeleton::describeLaunch(ArrayRef<Attribute> arguments,
+                                              int64_t threads,
+                                              int64_t sharedBytes) {
+  NamedAttrList launch;
+  launch.set("arguments", b.getArrayAttr(arguments));
+  launch.set("block", b.getI64ArrayAttr({threads, 1, 1}));
+  launch.set("dynamic_shared_memory", b.getI64IntegerAttr(sharedBytes));
+  launch.set("grid", describeGrid());
+  if (plan.clusterSize > 1)
+    launch.set("cluster", b.getI64ArrayAttr({plan.clusterSize, 1, 1}));
+  if (plan.waitsForPredecessor)
+    launch.set("programmatic_launch", b.getBoolAttr(true));
+  if (plan.workspaceBytes) {
+    Attribute rowTiles = b.getDictionaryAttr(
+        {b.getNamedAttr("size", describeSize(plan, b, 0)),
+         b.getNamedAttr("tile",
+                        b.getI64IntegerAttr(plan.schedule.getTileM()))});
+    launch.set(
+        "workspace",
+        b.getArrayAttr({rowTiles, b.getI64IntegerAttr(plan.workspaceBytes)}));
+  }
+  if (Attribute meaning = plan.kernel->getAttr(kMeaningAttrName))
+    launch.set("meaning", meaning);
+  return launch.getDictionary(b.getContext());
 }
 
 DictionaryAttr KernelSkeleton::describeGrid() {

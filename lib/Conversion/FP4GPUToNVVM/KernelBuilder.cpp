@@ -59,7 +59,7 @@ Value KernelBuilder::bitXor(Value a, Value b) {
 }
 
 Value KernelBuilder::shiftRight(Value a, int64_t bits) {
-  return createOrFold<arith::ShRUIOp>(a, i32(bits));
+  return bits ? createOrFold<arith::ShRUIOp>(a, i32(bits)) : a;
 }
 
 Value KernelBuilder::shiftLeft(Value a, int64_t bits) {
@@ -170,6 +170,16 @@ void KernelBuilder::ifThenElse(Value condition, function_ref<void()> then,
   then();
   setInsertionPointToStart(op.elseBlock());
   otherwise();
+}
+
+void KernelBuilder::repeatUntil(function_ref<Value()> condition) {
+  auto loop = scf::WhileOp::create(*this, TypeRange(), ValueRange());
+  InsertionGuard guard(*this);
+  createBlock(&loop.getBefore());
+  Value again = createOrFold<arith::XOrIOp>(condition(), boolean(true));
+  scf::ConditionOp::create(*this, again, ValueRange());
+  createBlock(&loop.getAfter());
+  scf::YieldOp::create(*this);
 }
 
 Values KernelBuilder::choose(Value condition, function_ref<Values()> then,

@@ -74,6 +74,8 @@ public:
   void ifThen(Value condition, llvm::function_ref<void()> body);
   void ifThenElse(Value condition, llvm::function_ref<void()> then,
                   llvm::function_ref<void()> otherwise);
+  /// Runs `condition` until it is true.
+  void repeatUntil(llvm::function_ref<Value()> condition);
   /// The values of one of two branches.
   Values choose(Value condition, llvm::function_ref<Values()> then,
                 llvm::function_ref<Values()> otherwise);
@@ -93,7 +95,7 @@ public:
   Value elect();
   void barrier();
   /// Named barrier `id` among `threads` threads.
-  void barrier(int64_t id, int64_t threads);
+  void namedBarrier(Value id, int64_t threads);
   void syncWarp();
   void barrierInit(Value barrier, int64_t arrivals);
   void fenceBarrierInit();
@@ -101,6 +103,8 @@ public:
   void barrierWait(Value barrier, Value parity);
   void barrierArrive(Value barrier);
   void barrierArriveExpecting(Value barrier, int64_t bytes);
+  /// The registers of each thread from here on, for all warps of a warpgroup.
+  void setMaxRegisters(int64_t count, bool isMore);
   void prefetchTensorMap(Value map);
   /// Two-dimensional tile by TMA; `column` is in elements of the map.
   void copyTile(Value shared, Value map, Value column, Value row,

@@ -29,6 +29,8 @@ struct TilePlan {
   bool followsRows;
   /// Elements go by TMA with swizzled rows, scales as consecutive bytes.
   bool isElements;
+  /// Consecutive row indices that stand for the same tile (scales).
+  int64_t sharedBy;
   /// Position in the stage.
   int64_t offset;
 
@@ -57,6 +59,13 @@ struct KernelPlan {
   ScaleKind scaleKind;
   /// Distance of two stages, and bytes that are written in each.
   int64_t stageBytes, copiedBytes;
+  /// Blocks of a cluster.
+  int64_t clusterSize = 1;
+  /// Whether it does so itself (griddepcontrol.wait) and may start early.
+  bool waitsForPredecessor = false;
+  /// Scratch memory for each row of tiles, an argument behind the others if
+  /// there is any.
+  int64_t workspaceBytes = 0;
 
   llvm::SmallVector<TilePlan *, 4> getTiles() {
     return {&lhs, &rhs, &lhsScales, &rhsScales};
@@ -69,14 +78,29 @@ struct KernelPlan {
            (rhs.isElements && index == rhs.source.getArgNumber());
   }
   int64_t getSteps() { return pipeline.getSteps(); }
+  /// Rows and columns of the accumulators: the tile, transposed if swapped.
+  int64_t getAccRows() { return mma.getAcc().getType().getRows(); }
+  int64_t getAccColumns() { return mma.getAcc().getType().getCols(); }
+  /// Columns of the result in a tile: half of the product's if gated.
+  int64_t getResultColumns() {
+    return schedule.getTileN() / (epilogue.getGated() ? 2 : 1);
+  }
 };
 
 /// The plan of `kernel` without its product and tiles.
 mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
 
+/// One side of a product: the rows of its tile and, if these are fewer than a
+/// tile of scales has, which part of that they are.
+struct ProductSide {
+  int64_t rows;
+  mlir::Value part;
+};
+
 /// The plan of the tile that `value`, an operand of `product`, was copied from.
 mlir::FailureOr<TilePlan> planTile(KernelPlan &plan, mlir::Operation *product,
-                                   mlir::Value value, bool isElements);
+                                   mlir::Value value, ProductSide side,
+                                   bool isElements);
 
 /// Takes `kernel` apart, or says what about it is not understood.
 mlir::FailureOr<KernelPlan> planKernel(KernelOp kernel, const GPUArch &arch);

@@ -12,7 +12,6 @@
 
 #include "KernelBuilder.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
@@ -42,8 +41,8 @@ Value KernelBuilder::elect() {
 
 void KernelBuilder::barrier() { NVVM::Barrier0Op::create(*this); }
 
-void KernelBuilder::barrier(int64_t id, int64_t threads) {
-  NVVM::BarrierOp::create(*this, TypeRange(), i32(id), i32(threads),
+void KernelBuilder::namedBarrier(Value id, int64_t threads) {
+  NVVM::BarrierOp::create(*this, TypeRange(), id, i32(threads),
                           NVVM::BarrierReductionAttr(), Value());
 }
 
@@ -59,16 +58,11 @@ void KernelBuilder::fenceBarrierInit() {
 
 static void waitInScope(KernelBuilder &b, Value barrier, Value parity,
                         NVVM::MemScopeKind scope) {
-  auto loop = scf::WhileOp::create(b, TypeRange(), ValueRange());
-  OpBuilder::InsertionGuard guard(b);
-  b.createBlock(&loop.getBefore());
   // The hint lets the thread sleep; it gives no upper bound.
-  Value done = NVVM::MBarrierTryWaitOp::create(
-      b, b.getI1Type(), barrier, parity, b.i32(10'000'000), scope);
-  Value again = b.createOrFold<arith::XOrIOp>(done, b.boolean(true));
-  scf::ConditionOp::create(b, again, ValueRange());
-  b.createBlock(&loop.getAfter());
-  scf::YieldOp::create(b);
+  b.repeatUntil([&]() -> Value {
+    return NVVM::MBarrierTryWaitOp::create(b, b.getI1Type(), barrier, parity,
+                                           b.i32(10'000'000), scope);
+  });
 }
 
 void KernelBuilder::barrierWait(Value barrier, Value parity) {
@@ -91,6 +85,12 @@ void KernelBuilder::barrierArriveExpecting(Value barrier, Value bytes) {
   NVVM::MBarrierArriveExpectTxOp::create(*this, Type(), barrier, bytes,
                                          NVVM::MemScopeKind::CTA,
                                          /*relaxed=*/false, Value());
+}
+
+void KernelBuilder::setMaxRegisters(int64_t count, bool isMore) {
+  NVVM::SetMaxRegisterOp::create(*this, count,
+                                 isMore ? NVVM::SetMaxRegisterAction::increase
+                                        : NVVM::SetMaxRegisterAction::decrease);
 }
 
 void KernelBuilder::prefetchTensorMap(Value map) {

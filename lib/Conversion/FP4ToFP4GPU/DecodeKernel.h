@@ -25,12 +25,10 @@ bool isDecodeMatmul(MatmulOp matmul);
 mlir::FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
                                                 std::string &reason);
 
-/// As MatmulProblem::getName.
-std::string getDecodeKernelName(const MatmulProblem &problem);
-
-/// Creates the kernel at the builder's insertion point.
-KernelOp createDecodeKernel(mlir::OpBuilder &builder, mlir::Location loc,
-                            const MatmulProblem &problem, const GPUArch &arch);
+/// Makes `matmul` a launch of a kernel of its own or one that is there already,
+/// or leaves it and says in `reason` why.
+mlir::LogicalResult launchDecodeKernel(MatmulOp matmul, const GPUArch &arch,
+                                       std::string &reason);
 
 } // namespace fp4::gpu
 

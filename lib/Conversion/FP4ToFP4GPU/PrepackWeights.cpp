@@ -46,7 +46,7 @@ void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   Location loc = weight.getLoc();
   SmallVector<Value> parts;
   if (decodes)
-    builder.createOrFold<InterleaveOp>(parts, loc, weight.getResult());
+    builder.createOrFold<ToFragmentsOp>(parts, loc, weight.getResult());
   else
     builder.createOrFold<PrepackOp>(parts, loc, weight.getResult());
   for (Value part : parts) {
@@ -57,8 +57,8 @@ void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   }
   Value matrix;
   if (decodes)
-    matrix = DeinterleaveOp::create(builder, loc, weight.getType(), parts[0],
-                                    parts[1]);
+    matrix = FromFragmentsOp::create(builder, loc, weight.getType(), parts[0],
+                                     parts[1]);
   else
     matrix =
         UnprepackOp::create(builder, loc, weight.getType(), parts[0], parts[1],

@@ -18,14 +18,6 @@ func.func @two_microscaled(%x: !fp4.tensor<4x128, #fp4.nvfp4>, %w: !fp4.tensor<1
 
 // -----
 
-func.func @gelu(%x: tensor<4x64xbf16>, %w: !fp4.tensor<16x64, #fp4.nvfp4>) {
-  // expected-error @below {{expected an activation among none, relu, silu, got gelu}}
-  %0 = fp4.matmul %x, %w {activation = #fp4.activation<gelu>} : tensor<4x64xbf16>, !fp4.tensor<16x64, #fp4.nvfp4> -> tensor<4x16xf32>
-  return
-}
-
-// -----
-
 func.func @schedule(%x: tensor<4x64xbf16>, %w: !fp4.tensor<16x64, #fp4.nvfp4>) {
   // expected-error @below {{expected a schedule whose tile is a multiple of 64 columns and 64 of the depth}}
   %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 8x64x32, stages = 2, warps = 1x1>} : tensor<4x64xbf16>, !fp4.tensor<16x64, #fp4.nvfp4> -> tensor<4x16xf32>

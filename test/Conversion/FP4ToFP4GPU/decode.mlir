@@ -1,7 +1,7 @@
 // RUN: fp4-opt %s --fp4-prepack-weights --convert-fp4-to-fp4gpu=target=sm_90a | FileCheck %s
 // RUN: fp4-opt %s --convert-fp4-to-fp4gpu=target=sm_120a | FileCheck %s --check-prefix=SM120
 
-// A bf16 left side: the weight goes through fp4gpu.interleave, at compile time
+// A bf16 left side: the weight goes through fp4gpu.to_fragments, at compile time
 // if it is a constant. Two blocks share a tile, as there are only two tiles.
 
 // CHECK-LABEL: func.func @constant
@@ -15,7 +15,7 @@ func.func @constant(%x: tensor<4x256xbf16>) -> tensor<4x72xbf16> {
 }
 
 // CHECK-LABEL: func.func @dynamic_rows
-// CHECK: %[[W:.*]], %[[F:.*]] = fp4gpu.interleave %arg1
+// CHECK: %[[W:.*]], %[[F:.*]] = fp4gpu.to_fragments %arg1
 // CHECK: %[[ROWS:.*]] = tensor.dim %arg0
 // CHECK: fp4gpu.launch @matmul_nvfp4_mx128x256_f32_bias_f32_bf16(%arg0, %[[W]], %[[F]], %arg2, %[[ROWS]])
 func.func @dynamic_rows(%x: tensor<?x256xbf16>, %w: !fp4.tensor<128x256, #fp4.nvfp4>, %b: tensor<128xf32>) -> tensor<?x128xf32> {
@@ -24,7 +24,7 @@ func.func @dynamic_rows(%x: tensor<?x256xbf16>, %w: !fp4.tensor<128x256, #fp4.nv
 }
 
 // CHECK: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16(%lhs: memref<4x256xbf16>, %rhs: memref<2x4x2176xi8>, %rhs_factor: memref<f32>, %out: memref<4x72xbf16>)
-// CHECK: schedule <tile = 8x64x128, stages = 4, warps = 1x1, split = 2>
+// CHECK: schedule <tile = 8x64x128, stages = 6, warps = 1x1, split = 2>
 // CHECK: fp4gpu.pipeline 2
 // CHECK: fp4gpu.copy %lhs[{{.*}}] : memref<4x256xbf16> -> !fp4gpu.tile<8x128xbf16>
 // CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x4x2176xi8> -> !fp4gpu.tile<1x2x2176xi8>
@@ -32,4 +32,14 @@ func.func @dynamic_rows(%x: tensor<?x256xbf16>, %w: !fp4.tensor<128x256, #fp4.nv
 
 // Without clusters a block has a tile for itself.
 // SM120: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16
-// SM120: schedule <tile = 8x64x256, stages = 4, warps = 1x1>
+// SM120: schedule <tile = 8x64x256, stages = 6, warps = 1x1>
+
+// More than 32 rows: warpgroups, two units of the depth a stage.
+
+// CHECK: fp4gpu.kernel @matmul_mxfp4_64x72x256_f32_bf16
+// CHECK: schedule <tile = 64x128x128, stages = 8, warps = 1x8>
+// CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x4x2176xi8> -> !fp4gpu.tile<2x2x2176xi8>
+func.func @warpgroups(%x: tensor<64x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>) -> tensor<64x72xf32> {
+  %y = fp4.matmul %x, %w : tensor<64x256xbf16>, !fp4.tensor<72x256, #fp4.mxfp4> -> tensor<64x72xf32>
+  return %y : tensor<64x72xf32>
+}

@@ -1,24 +1,24 @@
 // RUN: fp4-opt %s --split-input-file --verify-diagnostics
 
-func.func @interleave_c1(%q: !fp4.tensor<8x32, #fp4.mxfp8e4m3>) {
+func.func @to_fragments_c1(%q: !fp4.tensor<8x32, #fp4.mxfp8e4m3>) {
   // expected-error @below {{expected 'input' to be a matrix of f4E2M1FN elements in blocks of 16 with f8E4M3FN or of 32 with f8E8M0FNU scales, got '!fp4.tensor<8x32, #fp4.mxfp8e4m3>'}}
-  %w, %f = fp4gpu.interleave %q : !fp4.tensor<8x32, #fp4.mxfp8e4m3> -> tensor<1x1x2176xi8>, tensor<f32>
+  %w, %f = fp4gpu.to_fragments %q : !fp4.tensor<8x32, #fp4.mxfp8e4m3> -> tensor<1x2x2176xi8>, tensor<f32>
   return
 }
 
 // -----
 
-func.func @interleave_c2(%q: !fp4.tensor<8x32, #fp4.mxfp4>) {
-  // expected-error @below {{expected 'fragments' of type 'tensor<1x1x2176xi8>', got 'tensor<1x1x2304xi8>'}}
-  %w, %f = fp4gpu.interleave %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x1x2304xi8>, tensor<f32>
+func.func @to_fragments_c2(%q: !fp4.tensor<8x32, #fp4.mxfp4>) {
+  // expected-error @below {{expected 'fragments' of type 'tensor<1x2x2176xi8>', got 'tensor<1x2x2304xi8>'}}
+  %w, %f = fp4gpu.to_fragments %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x2x2304xi8>, tensor<f32>
   return
 }
 
 // -----
 
-func.func @deinterleave_c1(%w: tensor<1x1x2176xi8>, %f: tensor<1xf32>) {
+func.func @from_fragments_c1(%w: tensor<1x2x2176xi8>, %f: tensor<1xf32>) {
   // expected-error @below {{expected 'factor' of type 'tensor<f32>', got 'tensor<1xf32>'}}
-  %q = fp4gpu.deinterleave %w, %f : tensor<1x1x2176xi8>, tensor<1xf32> -> !fp4.tensor<8x32, #fp4.mxfp4>
+  %q = fp4gpu.from_fragments %w, %f : tensor<1x2x2176xi8>, tensor<1xf32> -> !fp4.tensor<8x32, #fp4.mxfp4>
   return
 }
 

@@ -1,42 +1,42 @@
 // RUN: fp4-opt %s | fp4-opt | FileCheck %s
 // RUN: fp4-opt %s --canonicalize | FileCheck %s --check-prefix=FOLD
 
-// CHECK-LABEL: func.func @interleave
-// CHECK: fp4gpu.interleave %{{.*}} : !fp4.tensor<72x80, #fp4.nvfp4> -> tensor<2x2x2304xi8>, tensor<f32>
-// CHECK: fp4gpu.deinterleave %{{.*}}, %{{.*}} : tensor<2x2x2304xi8>, tensor<f32> -> !fp4.tensor<72x80, #fp4.nvfp4>
-// FOLD-LABEL: func.func @interleave
-// FOLD: fp4gpu.deinterleave
-func.func @interleave(%q: !fp4.tensor<72x80, #fp4.nvfp4>) -> !fp4.tensor<72x80, #fp4.nvfp4> {
-  %w, %f = fp4gpu.interleave %q : !fp4.tensor<72x80, #fp4.nvfp4> -> tensor<2x2x2304xi8>, tensor<f32>
-  %r = fp4gpu.deinterleave %w, %f : tensor<2x2x2304xi8>, tensor<f32> -> !fp4.tensor<72x80, #fp4.nvfp4>
+// CHECK-LABEL: func.func @to_fragments
+// CHECK: fp4gpu.to_fragments %{{.*}} : !fp4.tensor<72x80, #fp4.nvfp4> -> tensor<2x2x2304xi8>, tensor<f32>
+// CHECK: fp4gpu.from_fragments %{{.*}}, %{{.*}} : tensor<2x2x2304xi8>, tensor<f32> -> !fp4.tensor<72x80, #fp4.nvfp4>
+// FOLD-LABEL: func.func @to_fragments
+// FOLD: fp4gpu.from_fragments
+func.func @to_fragments(%q: !fp4.tensor<72x80, #fp4.nvfp4>) -> !fp4.tensor<72x80, #fp4.nvfp4> {
+  %w, %f = fp4gpu.to_fragments %q : !fp4.tensor<72x80, #fp4.nvfp4> -> tensor<2x2x2304xi8>, tensor<f32>
+  %r = fp4gpu.from_fragments %w, %f : tensor<2x2x2304xi8>, tensor<f32> -> !fp4.tensor<72x80, #fp4.nvfp4>
   return %r : !fp4.tensor<72x80, #fp4.nvfp4>
 }
 
 // FOLD-LABEL: func.func @inverse
 // FOLD-NEXT: return %arg0, %arg1
-func.func @inverse(%w: tensor<1x1x2176xi8>, %f: tensor<f32>) -> (tensor<1x1x2176xi8>, tensor<f32>) {
-  %q = fp4gpu.deinterleave %w, %f : tensor<1x1x2176xi8>, tensor<f32> -> !fp4.tensor<8x32, #fp4.mxfp4>
-  %v, %g = fp4gpu.interleave %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x1x2176xi8>, tensor<f32>
-  return %v, %g : tensor<1x1x2176xi8>, tensor<f32>
+func.func @inverse(%w: tensor<1x2x2176xi8>, %f: tensor<f32>) -> (tensor<1x2x2176xi8>, tensor<f32>) {
+  %q = fp4gpu.from_fragments %w, %f : tensor<1x2x2176xi8>, tensor<f32> -> !fp4.tensor<8x32, #fp4.mxfp4>
+  %v, %g = fp4gpu.to_fragments %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>
+  return %v, %g : tensor<1x2x2176xi8>, tensor<f32>
 }
 
 // Codes 1 (magnitude 001) in all eight places: bits 6, 3, 0 and, of a3, 11 and 13,
 // of a3, 11, in both halves, 0x0849. Scales 2^3 are 253, the largest there is.
 // FOLD-LABEL: func.func @constant
 // FOLD-DAG: dense<8.000000e+00> : tensor<f32>
-// FOLD-DAG: dense_resource<[[KEY:.*]]> : tensor<1x1x2176xi8>
-func.func @constant() -> (tensor<1x1x2176xi8>, tensor<f32>) {
+// FOLD-DAG: dense_resource<[[KEY:.*]]> : tensor<1x2x2176xi8>
+func.func @constant() -> (tensor<1x2x2176xi8>, tensor<f32>) {
   %q = fp4.constant <elements = dense<0x11> : tensor<16x32xi8>, scales = dense<130> : tensor<16x2xi8>> : !fp4.tensor<16x64, #fp4.mxfp4>
-  %v, %g = fp4gpu.interleave %q : !fp4.tensor<16x64, #fp4.mxfp4> -> tensor<1x1x2176xi8>, tensor<f32>
-  return %v, %g : tensor<1x1x2176xi8>, tensor<f32>
+  %v, %g = fp4gpu.to_fragments %q : !fp4.tensor<16x64, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>
+  return %v, %g : tensor<1x2x2176xi8>, tensor<f32>
 }
 
 // Scales that span 61 binades stay as they are.
 // FOLD-LABEL: func.func @span
-// FOLD: fp4gpu.interleave
-func.func @span() -> (tensor<1x1x2176xi8>, tensor<f32>) {
+// FOLD: fp4gpu.to_fragments
+func.func @span() -> (tensor<1x2x2176xi8>, tensor<f32>) {
   %q = fp4.constant <elements = dense<0x11> : tensor<2x16xi8>, scales = dense<[[100], [161]]> : tensor<2x1xi8>> : !fp4.tensor<2x32, #fp4.mxfp4>
-  %v, %g = fp4gpu.interleave %q : !fp4.tensor<2x32, #fp4.mxfp4> -> tensor<1x1x2176xi8>, tensor<f32>
-  return %v, %g : tensor<1x1x2176xi8>, tensor<f32>
+  %v, %g = fp4gpu.to_fragments %q : !fp4.tensor<2x32, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>
+  return %v, %g : tensor<1x2x2176xi8>, tensor<f32>
 }
 // FOLD: [[KEY]]: "0x{{........}}49284928492849284928492849284928

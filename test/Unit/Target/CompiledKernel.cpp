@@ -99,6 +99,10 @@ static uint64_t resolveSize(const json &size,
                             const KernelArguments &arguments) {
   if (size.is_number())
     return size.get<uint64_t>();
+  if (size.is_object()) {
+    uint64_t tile = size["tile"];
+    return (resolveSize(size["size"], arguments) + tile - 1) / tile;
+  }
   return arguments.values.at(size.get<std::string>());
 }
 
@@ -139,7 +143,7 @@ makeParams(const json &kernel, const ptx::KernelInfo &info,
       continue;
     }
     uint64_t address = addresses.at(name);
-    if (argument["kind"] == "pointer") {
+    if (argument["kind"] != "tensor_map") {
       std::memcpy(slot, &address, sizeof(address));
       continue;
     }
@@ -155,14 +159,8 @@ makeParams(const json &kernel, const ptx::KernelInfo &info,
 static uint32_t getTileCount(const json &kernel,
                              const KernelArguments &arguments) {
   uint64_t count = 1;
-  for (const json &factor : kernel["grid"]["x"]) {
-    if (!factor.is_object()) {
-      count *= resolveSize(factor, arguments);
-      continue;
-    }
-    uint64_t tile = factor["tile"];
-    count *= (resolveSize(factor["size"], arguments) + tile - 1) / tile;
-  }
+  for (const json &factor : kernel["grid"]["x"])
+    count *= resolveSize(factor, arguments);
   return count;
 }
 
@@ -180,6 +178,12 @@ Expected<ptx::Statistics> launchKernel(const CompiledKernel &compiled,
     return info.status();
   for (const auto &[array, bytes] : compiled.weights)
     arguments.arrays[array] = bytes;
+  if (kernel["workspace"].is_array()) {
+    size_t bytes = 1;
+    for (const json &size : kernel["workspace"])
+      bytes *= resolveSize(size, arguments);
+    arguments.arrays["workspace"].assign(bytes, 0);
+  }
   ptx::Device device;
   std::map<std::string, uint64_t> addresses;
   for (const auto &[array, bytes] : arguments.arrays) {

@@ -11,9 +11,10 @@
 //
 // Exact data: activations are multiples of 1/4 of at most 2, elements multiples
 // of 1/2 of at most 6, scales multiples of 1/2 of at most 2. A sum of K <= 2048
-// products is then a multiple of 2^-4 below 2^16, exact in float32 in any order,
-// and every bit of the result must agree. Random data: activations and scales
-// over many binades; the float32 sums of two orders differ by rounding alone.
+// products is then a multiple of 2^-4 below 2^16, exact in float32 in any
+// order, and every bit of the result must agree. Random data: activations and
+// scales over many binades; the float32 sums of two orders differ by rounding
+// alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -161,10 +162,9 @@ private:
     int64_t index = column * c.depth + k;
     unsigned code = elements[index / 2] >> (index % 2 * 4) & 15;
     uint8_t s = scales[index / getBlock()];
-    double scale =
-        !isNVFP4() ? std::exp2(s - 127.0)
-        : s >> 3   ? std::exp2((s >> 3) - 7.0) * (1 + (s & 7) / 8.0)
-                   : std::exp2(-6.0) * (s & 7) / 8.0;
+    double scale = !isNVFP4() ? std::exp2(s - 127.0)
+                   : s >> 3   ? std::exp2((s >> 3) - 7.0) * (1 + (s & 7) / 8.0)
+                              : std::exp2(-6.0) * (s & 7) / 8.0;
     return (code & 8 ? -1 : 1) * magnitudes[code & 7] * scale;
   }
 
@@ -315,6 +315,75 @@ TEST(SM90DecodeMatmul, SplitOverAClusterOfTwo) {
     check("sm_90a", c);
     c.blocks = 2;
     check("sm_90a", c);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// wgmma
+//===----------------------------------------------------------------------===//
+
+TEST(SM90WarpgroupMatmul, Tiles) {
+  for (const char *schedule : {"tile = 32x64x128, stages = 3, warps = 1x4",
+                               "tile = 64x128x128, stages = 3, warps = 1x8",
+                               "tile = 64x256x128, stages = 3, warps = 1x16",
+                               "tile = 256x128x128, stages = 3, warps = 1x8"}) {
+    Case c{"nvfp4", 64, 256, 640};
+    c.schedule = schedule;
+    check("sm_90a", c);
+    c.format = "mxfp4";
+    c.resultType = "bf16";
+    c.hasBias = true;
+    check("sm_90a", c);
+  }
+}
+
+TEST(SM90WarpgroupMatmul, RandomData) {
+  Case c{"nvfp4", 64, 128, 1024};
+  c.isExact = false;
+  c.schedule = "tile = 64x128x128, stages = 4, warps = 1x8";
+  check("sm_90a", c);
+}
+
+TEST(SM90WarpgroupMatmul, RaggedEdges) {
+  for (int64_t depth : {16, 144, 720}) {
+    Case c{"nvfp4", 37, 200, depth, "bf16"};
+    c.schedule = "tile = 32x128x128, stages = 3, warps = 1x8";
+    check("sm_90a", c);
+    c.resultType = "f32";
+    c.hasDynamicRows = true;
+    check("sm_90a", c);
+  }
+}
+
+TEST(SM90WarpgroupMatmul, BlocksLoopOverTiles) {
+  Case c{"nvfp4", 70, 320, 640};
+  c.blocks = 3;
+  c.schedule = "tile = 32x64x128, stages = 3, warps = 1x4";
+  check("sm_90a", c);
+}
+
+TEST(SM90WarpgroupMatmul, SplitThroughDeviceMemory) {
+  // Shares of different lengths, the last one short; several tiles for a block.
+  Case c{"nvfp4", 40, 128, 912};
+  for (uint32_t blocks : {0, 4}) {
+    c.blocks = blocks;
+    for (const char *schedule :
+         {"tile = 32x64x128, stages = 3, warps = 1x4, split = 3",
+          "tile = 64x128x128, stages = 3, warps = 1x8, split = 4"}) {
+      c.schedule = schedule;
+      check("sm_90a", c);
+    }
+  }
+}
+
+TEST(SM90WarpgroupMatmul, EarlyAndRandomCompletion) {
+  Case c{"mxfp4", 64, 128, 1024};
+  c.schedule = "tile = 64x128x128, stages = 3, warps = 1x8";
+  c.blocks = 1;
+  for (ptx::AsyncMode mode : {ptx::AsyncMode::Early, ptx::AsyncMode::Random}) {
+    ptx::LaunchOptions options;
+    options.async = mode;
+    check("sm_90a", c, options);
   }
 }
 

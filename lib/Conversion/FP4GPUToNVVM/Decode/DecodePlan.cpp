@@ -26,14 +26,24 @@ bool isDecodeKernel(KernelOp kernel) {
   return findProduct(kernel) != MmaDecodeOp();
 }
 
+LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
+                                Operation *device) {
+  FailureOr<DecodePlan> plan = planDecodeKernel(kernel, arch);
+  if (failed(plan))
+    return failure();
+  return plan->usesWarpgroups() ? lowerWarpgroupMatmul(*plan, device)
+                                : lowerStreamMatmul(*plan, device);
+}
+
 FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel, const GPUArch &arch) {
   FailureOr<KernelPlan> parts = planParts(kernel, arch);
   if (failed(parts))
     return failure();
   DecodePlan plan{*parts, findProduct(kernel)};
   MmaDecodeOp product = plan.product;
-  FailureOr<TilePlan> lhs = planTile(plan, product, product.getLhs(), true);
-  FailureOr<TilePlan> rhs = planTile(plan, product, product.getRhs(), false);
+  FailureOr<TilePlan> lhs = planTile(plan, product, product.getLhs(), {}, true);
+  FailureOr<TilePlan> rhs =
+      planTile(plan, product, product.getRhs(), {}, false);
   if (failed(lhs) || failed(rhs))
     return failure();
   if (!lhs->followsRows || rhs->followsRows)
@@ -57,12 +67,12 @@ FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel, const GPUArch &arch) {
     return kernel.emitOpError()
            << "expected a split of at most " << plan.getUnits()
            << ", the units of the depth, got " << schedule.getSplit();
+  plan.waitsForPredecessor = true;
   // The swizzle of the activation wants tiles at multiples of 1024 bytes.
   plan.lhs.offset = 0;
   plan.rhs.offset = llvm::alignTo(plan.lhs.getBytes(), 1024);
   plan.copiedBytes = plan.lhs.getBytes() + plan.rhs.getBytes();
-  plan.stageBytes =
-      llvm::alignTo(plan.rhs.offset + plan.rhs.getBytes(), 1024);
+  plan.stageBytes = llvm::alignTo(plan.rhs.offset + plan.rhs.getBytes(), 1024);
   return plan;
 }
 

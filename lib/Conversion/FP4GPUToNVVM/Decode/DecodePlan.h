@@ -31,8 +31,11 @@ struct DecodePlan : KernelPlan {
   int64_t getUnits() const { return rhs.getSourceType().getDimSize(1); }
   int64_t getStageUnits() const { return rhs.getShape()[1]; }
   int64_t getShareUnits() const {
-    return llvm::divideCeil(getUnits(), schedule.getSplit());
+    int64_t share = llvm::divideCeil(getUnits(), schedule.getSplit());
+    return usesWarpgroups() ? llvm::alignTo(share, getStageUnits()) : share;
   }
+  /// wgmma, whose warps own 16 columns each, rather than mma.sync.
+  bool usesWarpgroups() const { return schedule.getWarpsN() > 1; }
   /// Stages that a block's share of a tile takes.
   int64_t getShareStages() const {
     return llvm::divideCeil(getShareUnits(), getStageUnits());
@@ -45,6 +48,15 @@ struct DecodePlan : KernelPlan {
 
 mlir::FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel,
                                              const GPUArch &arch);
+
+/// Few rows, by mma.sync: StreamMatmul.cpp. Emits the device function into
+/// `device`, or says why the schedule does not suit.
+mlir::LogicalResult lowerStreamMatmul(DecodePlan &plan,
+                                      mlir::Operation *device);
+
+/// More rows, by wgmma: WarpgroupMatmul.cpp.
+mlir::LogicalResult lowerWarpgroupMatmul(DecodePlan &plan,
+                                         mlir::Operation *device);
 
 } // namespace fp4::gpu
 

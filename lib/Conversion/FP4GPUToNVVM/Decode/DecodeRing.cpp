@@ -27,27 +27,18 @@ void DecodeRing::init(int64_t consumers) {
   }
 }
 
-void DecodeRing::begin() {
-  int64_t split = plan.schedule.getSplit();
-  firstTile = b.blockId();
-  tileStep = b.gridSize();
-  blockRank = b.i32(0);
-  if (split > 1) {
-    blockRank = b.clusterRank();
-    firstTile = b.div(firstTile, b.i32(split));
-    tileStep = b.div(tileStep, b.i32(split));
-  }
-  shareBegin = b.mul(blockRank, plan.getShareUnits());
-}
-
 void DecodeRing::forTiles(function_ref<void(const DecodeTile &)> body) {
+  Value split = b.i32(plan.schedule.getSplit());
   Value rowTiles = b.ceilDiv(skeleton.size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(skeleton.size(1), plan.schedule.getTileN());
   Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
+  count = b.createOrFold<arith::MulIOp>(count, split);
   Value zero = b.i32(0);
-  b.forLoop(firstTile, count, tileStep, zero,
-            [&](Value tile, ValueRange carried) -> Values {
-              body({b.rem(tile, rowTiles), b.div(tile, rowTiles), carried[0]});
+  b.forLoop(b.blockId(), count, b.gridSize(), zero,
+            [&](Value share, ValueRange carried) -> Values {
+              Value tile = b.div(share, split);
+              body({b.rem(tile, rowTiles), b.div(tile, rowTiles),
+                    b.rem(share, split), carried[0], tile});
               return {b.add(carried[0], 1)};
             });
 }
@@ -57,12 +48,14 @@ Values DecodeRing::forStages(
     function_ref<Values(const RingStage &, ValueRange)> body) {
   int64_t slots = plan.schedule.getStages(), count = plan.getShareStages();
   int64_t rounds = count / slots, rest = count % slots;
+  Value shareBegin = b.mul(tile.part, plan.getShareUnits());
   auto runRound = [&](Value round, int64_t upTo, Values carried) {
     for (int64_t slot = 0; slot < upTo; ++slot) {
       int64_t fills = rounds + (slot < rest ? 1 : 0);
       Value filled = fills % 2 ? b.add(round, tile.round) : round;
-      RingStage stage{slot, b.add(b.mul(round, slots), slot),
-                      b.bitAnd(filled, 1)};
+      Value number = b.add(b.mul(round, slots), slot);
+      Value unit = b.add(shareBegin, b.mul(number, plan.getStageUnits()));
+      RingStage stage{slot, number, b.bitAnd(filled, 1), unit};
       carried = body(stage, carried);
     }
     return carried;
@@ -78,16 +71,12 @@ Values DecodeRing::forStages(
   return runRound(b.i32(rounds), rest, carried);
 }
 
-Value DecodeRing::firstUnit(const RingStage &stage) {
-  return b.add(shareBegin, b.mul(stage.number, plan.getStageUnits()));
-}
-
-Value DecodeRing::countUnits(const RingStage &stage) {
+Value DecodeRing::countUnits(const DecodeTile &tile, const RingStage &stage) {
   // The share ends with the next one or with the depth.
-  Value end = b.add(shareBegin, plan.getShareUnits());
+  Value end = b.mul(b.add(tile.part, 1), plan.getShareUnits());
   Value depth = b.i32(plan.getUnits());
   end = b.select(b.less(end, depth), end, depth);
-  Value left = b.createOrFold<arith::SubIOp>(end, firstUnit(stage));
+  Value left = b.createOrFold<arith::SubIOp>(end, stage.firstUnit);
   Value all = b.i32(plan.getStageUnits()), none = b.i32(0);
   left = b.select(b.less(left, all), left, all);
   return b.select(b.less(left, none), none, left);
@@ -97,7 +86,7 @@ Value DecodeRing::countUnits(const RingStage &stage) {
 // Producers
 //===----------------------------------------------------------------------===//
 
-void DecodeRing::emitWeightProducer() {
+void DecodeRing::emitWeightProducer(bool fillsTail) {
   Value source = skeleton.lookup(plan.rhs.source);
   int64_t unitRows = plan.rhs.getShape()[0];
   int64_t lastRow = plan.rhs.getSourceType().getDimSize(0) - 1;
@@ -105,9 +94,15 @@ void DecodeRing::emitWeightProducer() {
     forStages(tile, {}, [&](const RingStage &stage, ValueRange) -> Values {
       Value barrier = full(stage.slot);
       b.barrierWait(empty(stage.slot), b.bitXor(stage.parity, b.i32(1)));
-      Value bytes = plan.isEven()
+      bool isFull = fillsTail || plan.isEven();
+      Value bytes = isFull
                         ? b.i32(plan.getStageUnits() * plan.getUnitBytes())
-                        : b.mul(countUnits(stage), plan.getUnitBytes());
+                        : b.mul(countUnits(tile, stage), plan.getUnitBytes());
+      Value first = stage.firstUnit;
+      if (fillsTail && !plan.isEven()) {
+        Value last = b.i32(plan.getUnits() - plan.getStageUnits());
+        first = b.select(b.less(first, last), first, last);
+      }
       b.barrierArriveExpecting(barrier, b.mul(bytes, unitRows));
       auto copy = [&] {
         for (int64_t i = 0; i < unitRows; ++i) {
@@ -115,7 +110,7 @@ void DecodeRing::emitWeightProducer() {
           Value row = b.add(b.mul(tile.n, unitRows), i);
           if ((lastRow + 1) % unitRows != 0)
             row = b.select(b.less(row, b.i32(lastRow)), row, b.i32(lastRow));
-          Value unit = b.add(b.mul(row, plan.getUnits()), firstUnit(stage));
+          Value unit = b.add(b.mul(row, plan.getUnits()), first);
           Value offset = b.createOrFold<arith::MulIOp>(
               b.extend(unit), b.i64(plan.getUnitBytes()));
           int64_t rowBytes = plan.getStageUnits() * plan.getUnitBytes();
@@ -123,7 +118,7 @@ void DecodeRing::emitWeightProducer() {
                         b.at(source, offset), bytes, barrier);
         }
       };
-      if (plan.isEven())
+      if (isFull)
         copy();
       else
         b.ifThen(b.less(b.i32(0), bytes), copy);
@@ -142,7 +137,7 @@ void DecodeRing::emitActivationProducer() {
       Value barrier = full(stage.slot);
       b.barrierWait(empty(stage.slot), b.bitXor(stage.parity, b.i32(1)));
       b.barrierArriveExpecting(barrier, plan.lhs.getBytes());
-      Value row = b.mul(tile.m, rows), unit = firstUnit(stage);
+      Value row = b.mul(tile.m, rows), unit = stage.firstUnit;
       if (plan.lhs.isOneBox()) {
         b.copyTile(activations(stage.slot), map, {b.i32(0), row, unit},
                    barrier);

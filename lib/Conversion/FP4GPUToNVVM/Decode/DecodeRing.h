@@ -19,9 +19,12 @@
 
 namespace fp4::gpu {
 
-/// A tile of the result, and how many tiles this block had before it.
+/// A block's share of a tile of the result: `part` says of which part of the
+/// depth, `round` how many shares the block had before.
 struct DecodeTile {
-  mlir::Value m, n, round;
+  mlir::Value m, n, part, round;
+  /// The tile's number.
+  mlir::Value index;
 };
 
 /// A stage of a tile.
@@ -31,6 +34,8 @@ struct RingStage {
   mlir::Value number;
   /// The parity that the slot's full barrier completes with.
   mlir::Value parity;
+  /// Its first unit in the whole depth.
+  mlir::Value firstUnit;
 };
 
 class DecodeRing {
@@ -43,10 +48,6 @@ public:
 
   /// One thread: prepares the barriers; `consumers` arrivals free a stage.
   void init(int64_t consumers);
-  /// All threads: computes which tiles and which part of the depth are the
-  /// block's.
-  void begin();
-
   Value full(int64_t slot) { return skeleton.fullBarrier(b.i32(slot)); }
   Value empty(int64_t slot) { return skeleton.emptyBarrier(b.i32(slot)); }
   Value activations(int64_t slot) {
@@ -55,10 +56,8 @@ public:
   Value weights(int64_t slot) {
     return skeleton.tileAddress(plan.rhs, b.i32(slot));
   }
-  /// Which of the blocks that share a tile this is.
-  Value rank() { return blockRank; }
-  /// Units of the stage that exist, at most getStageUnits().
-  Value countUnits(const RingStage &stage);
+  /// Units of the stage within the share, at most getStageUnits().
+  Value countUnits(const DecodeTile &tile, const RingStage &stage);
 
   void forTiles(llvm::function_ref<void(const DecodeTile &)> body);
   Values forStages(
@@ -66,17 +65,15 @@ public:
       llvm::function_ref<Values(const RingStage &, mlir::ValueRange)> body);
 
   /// The one thread that copies weights, and the one that copies activations.
-  void emitWeightProducer();
+  /// Behind the depth, activations are zero; so weights need not be, and with
+  /// `fillsTail` some are copied, so that a stage has all its units.
+  void emitWeightProducer(bool fillsTail);
   void emitActivationProducer();
 
 private:
-  /// The first unit of the stage in the whole depth.
-  Value firstUnit(const RingStage &stage);
-
   DecodePlan &plan;
   KernelBuilder &b;
   KernelSkeleton &skeleton;
-  Value firstTile, tileStep, blockRank, shareBegin;
 };
 
 } // namespace fp4::gpu

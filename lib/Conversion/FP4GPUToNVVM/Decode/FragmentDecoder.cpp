@@ -41,9 +41,8 @@ void FragmentDecoder::declare(Operation *device) {
   constants = global;
 }
 
-void FragmentDecoder::begin(Value lane) {
-  Value base =
-      LLVM::AddressOfOp::create(b, cast<LLVM::GlobalOp>(constants));
+void FragmentDecoder::begin(Value lane, Value unitOffset, Value rowTile) {
+  Value base = LLVM::AddressOfOp::create(b, cast<LLVM::GlobalOp>(constants));
   auto factor = [&](int64_t index) {
     return b.load(b.getI32Type(), b.at(base, 4 * index), 4);
   };
@@ -55,7 +54,13 @@ void FragmentDecoder::begin(Value lane) {
   if (isUE4M3)
     scaleBase = factor(4);
   codesOffset = b.mul(lane, 16);
-  scalesOffset = b.mul(b.shiftRight(lane, 2), isUE4M3 ? 8 : 4);
+  int64_t scaleBytes = isUE4M3 ? 8 : 4;
+  scalesOffset = b.mul(b.shiftRight(lane, 2), scaleBytes);
+  if (!unitOffset)
+    return;
+  codesOffset = b.add(codesOffset, b.add(unitOffset, b.mul(rowTile, 512)));
+  scalesOffset =
+      b.add(scalesOffset, b.add(unitOffset, b.mul(rowTile, 8 * scaleBytes)));
 }
 
 FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
@@ -64,9 +69,8 @@ FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
   Raw raw;
   Value codes = b.at(b.at(unit, codesOffset), rowTile * 512);
   raw.codes = b.unpack(b.load(VectorType::get(4, i32), codes, 16));
-  Value scales =
-      b.at(b.at(unit, scalesOffset),
-           kUnitScales + rowTile * 8 * (isUE4M3 ? 8 : 4));
+  Value scales = b.at(b.at(unit, scalesOffset),
+                      kUnitScales + rowTile * 8 * (isUE4M3 ? 8 : 4));
   if (isUE4M3)
     raw.scales = b.unpack(b.load(VectorType::get(2, i32), scales, 8));
   else
@@ -76,8 +80,8 @@ FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
 
 /// The scale of byte `byte`, as bf16 in both halves.
 Value FragmentDecoder::scalePair(Value word, int64_t byte) {
-  Value product = b.createOrFold<arith::MulIOp>(b.byteOf(word, byte),
-                                                scaleFactor);
+  Value product =
+      b.createOrFold<arith::MulIOp>(b.byteOf(word, byte), scaleFactor);
   return scaleBase ? b.add(product, scaleBase) : product;
 }
 

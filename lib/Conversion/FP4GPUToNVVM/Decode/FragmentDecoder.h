@@ -29,8 +29,10 @@ public:
 
   /// Declares the decoder's constants in the module `device`.
   void declare(mlir::Operation *device);
-  /// Loads them; `lane` is the thread's position in its warp.
-  void begin(Value lane);
+  /// Loads them; `lane` is the thread's position in its warp. Units are
+  /// addressed `unitOffset` bytes, rows of units `rowTile` times 16 further on,
+  /// which costs nothing more; null for 0.
+  void begin(Value lane, Value unitOffset = {}, Value rowTile = {});
 
   /// A lane's part of 16 rows by 64 of the depth.
   struct Raw {

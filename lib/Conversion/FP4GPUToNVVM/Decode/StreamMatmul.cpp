@@ -142,8 +142,8 @@ Values StreamMatmul::emitUnit(int64_t slot, Value warp, Value lane,
       for (int64_t j = 0; j < tileRows / 8; ++j) {
         MutableArrayRef<Value> sum = MutableArrayRef(result).slice(
             (rowTile * (tileRows / 8) + j) * 4, 4);
-        ValueRange pair = ValueRange(x[2 * j + step / 2])
-                              .slice(2 * (step % 2), 2);
+        ValueRange pair =
+            ValueRange(x[2 * j + step / 2]).slice(2 * (step % 2), 2);
         llvm::copy(b.mmaBF16(a, pair, sum), sum.begin());
       }
     }
@@ -180,7 +180,7 @@ void StreamMatmul::finishChunk(const DecodeTile &tile, Value chunk,
                        b.mul(b.rem(chunk, b.i32(perRow)), getChunk()));
   skeleton.ifWithin(1, column, [&] {
     skeleton.ifWithin(0, row, [&] {
-      skeleton.storeElements(values, row, column,
+      skeleton.storeElements({Values(values)}, row, column,
                              skeleton.loadColumns(column, getChunk()));
     });
   });
@@ -219,7 +219,7 @@ void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
   int64_t half = getChunks() / 2;
   Type type = VectorType::get(getChunk(), b.getF32Type());
   Value parity = b.bitAnd(tile.round, 1);
-  Value other = b.bitXor(ring.rank(), b.i32(1));
+  Value other = b.bitXor(tile.part, b.i32(1));
   auto slot = [&](Value chunk) {
     return b.at(inbox(parity),
                 b.mul(b.rem(chunk, b.i32(half)), 4 * getChunk()));
@@ -243,7 +243,7 @@ void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
            [&] { b.remoteArrive(b.mapToRank(inboxBarrier(), other)); });
   b.clusterBarrierWait(inboxBarrier(), parity);
   for (size_t i = 0; i < chunks.size(); ++i)
-    b.ifThen(b.equal(b.div(chunks[i], b.i32(half)), ring.rank()), [&] {
+    b.ifThen(b.equal(b.div(chunks[i], b.i32(half)), tile.part), [&] {
       Values sums = b.unpack(b.load(type, slot(chunks[i]), 4 * getChunk()));
       for (auto [sum, value] : llvm::zip_equal(sums, own[i]))
         sum = arith::AddFOp::create(b, value, sum);
@@ -267,7 +267,7 @@ void StreamMatmul::emitConsumer(Value thread, Value lane, Value warp) {
           if (plan.isEven()) {
             next = emitUnit(stage.slot, warp, lane, carried);
           } else {
-            Value exists = b.less(warp, ring.countUnits(stage));
+            Value exists = b.less(warp, ring.countUnits(tile, stage));
             next = b.choose(
                 exists,
                 [&] { return emitUnit(stage.slot, warp, lane, carried); },
@@ -279,18 +279,19 @@ void StreamMatmul::emitConsumer(Value thread, Value lane, Value warp) {
           return next;
         });
     storeSums(warp, lane, accumulators);
-    b.barrier(/*id=*/1, 32 * warps);
+    b.namedBarrier(b.i32(1), 32 * warps);
     if (isSplit())
       reduceSplit(tile, thread);
     else
       reduce(tile, thread);
     // The sums have been read; only the consumers meet, as the producers are
     // ahead in later tiles.
-    b.barrier(/*id=*/1, 32 * warps);
+    b.namedBarrier(b.i32(1), 32 * warps);
   });
 }
 
 void StreamMatmul::emit(Operation *device) {
+  plan.clusterSize = plan.schedule.getSplit();
   b.setInsertionPointToEnd(&device->getRegion(0).front());
   decoder.declare(device);
   skeleton.beginFunction(device, getThreads(), getExtraBytes());
@@ -308,28 +309,24 @@ void StreamMatmul::emit(Operation *device) {
     b.barrier();
   b.launchDependents();
   skeleton.emitScalars();
-  ring.begin();
   b.ifThenElse(
       b.less(warp, b.i32(warps)),
       [&] { emitConsumer(thread, b.bitAnd(thread, 31), warp); },
       [&] {
         b.ifThen(b.elect(), [&] {
           b.ifThenElse(
-              b.equal(warp, warps), [&] { ring.emitWeightProducer(); },
+              b.equal(warp, warps),
+              [&] { ring.emitWeightProducer(/*fillsTail=*/false); },
               [&] { ring.emitActivationProducer(); });
         });
       });
   skeleton.endFunction();
 }
 
-LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
-                                Operation *device) {
-  FailureOr<DecodePlan> plan = planDecodeKernel(kernel, arch);
-  if (failed(plan))
-    return failure();
+LogicalResult lowerStreamMatmul(DecodePlan &plan, Operation *device) {
   OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(kernel.getLoc(), builder);
-  StreamMatmul matmul(*plan, kernelBuilder);
+  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
+  StreamMatmul matmul(plan, kernelBuilder);
   if (failed(matmul.check()))
     return failure();
   matmul.emit(device);

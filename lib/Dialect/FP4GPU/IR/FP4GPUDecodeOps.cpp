@@ -32,20 +32,17 @@ int64_t getFragmentUnitBytes(FormatAttr format) {
 }
 
 RankedTensorType getFragmentsType(MicroscaledTensorType type) {
-  auto units = [](int64_t size, size_t unit) {
-    return ShapedType::isDynamic(size)
-               ? size
-               : static_cast<int64_t>(llvm::divideCeil(size, unit));
-  };
+  int64_t rows = type.getShape()[0];
+  if (!ShapedType::isDynamic(rows))
+    rows = llvm::divideCeil(rows, numerics::kFragmentRows);
   return RankedTensorType::get(
-      {units(type.getShape()[0], numerics::kFragmentRows),
-       units(type.getNumCols(), numerics::kFragmentDepth),
+      {rows, static_cast<int64_t>(numerics::fragmentUnits(type.getNumCols())),
        getFragmentUnitBytes(type.getFormat())},
       IntegerType::get(type.getContext(), 8));
 }
 
 //===----------------------------------------------------------------------===//
-// interleave, deinterleave
+// to_fragments, from_fragments
 //===----------------------------------------------------------------------===//
 
 static LogicalResult verifyFragments(Operation *op, StringRef what,
@@ -67,20 +64,20 @@ static LogicalResult verifyFragments(Operation *op, StringRef what,
   return success();
 }
 
-void InterleaveOp::build(OpBuilder &builder, OperationState &state,
-                         Value input) {
+void ToFragmentsOp::build(OpBuilder &builder, OperationState &state,
+                          Value input) {
   auto type = cast<MicroscaledTensorType>(input.getType());
   state.addOperands(input);
   state.addTypes({getFragmentsType(type),
                   getPrepackedTensorScaleType(builder.getContext())});
 }
 
-LogicalResult InterleaveOp::verify() {
+LogicalResult ToFragmentsOp::verify() {
   return verifyFragments(*this, "input", getInput().getType(),
                          getFragments().getType(), getFactor().getType());
 }
 
-LogicalResult DeinterleaveOp::verify() {
+LogicalResult FromFragmentsOp::verify() {
   return verifyFragments(*this, "result", getType(), getFragments().getType(),
                          getFactor().getType());
 }
@@ -118,9 +115,9 @@ bool isOutsideFragmentRange(Value matrix) {
   return constant && !numerics::fragmentFactor(constant->source);
 }
 
-LogicalResult InterleaveOp::fold(FoldAdaptor adaptor,
-                                 SmallVectorImpl<OpFoldResult> &results) {
-  if (auto producer = getInput().getDefiningOp<DeinterleaveOp>()) {
+LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
+                                  SmallVectorImpl<OpFoldResult> &results) {
+  if (auto producer = getInput().getDefiningOp<FromFragmentsOp>()) {
     llvm::append_range(results, producer.getOperands());
     return success();
   }

@@ -131,21 +131,27 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
       parser.parseComma() || parser.parseKeyword("warps") ||
       parser.parseEqual() || parseSizes(parser, 2, warps))
     return {};
-  if (succeeded(parser.parseOptionalComma()) &&
-      (parser.parseKeyword("split") || parser.parseEqual() ||
-       parser.parseInteger(split)))
-    return {};
+  bool swapped = false;
+  while (succeeded(parser.parseOptionalComma())) {
+    if (succeeded(parser.parseOptionalKeyword("swapped")))
+      swapped = true;
+    else if (parser.parseKeyword("split") || parser.parseEqual() ||
+             parser.parseInteger(split))
+      return {};
+  }
   if (parser.parseGreater())
     return {};
   return parser.getChecked<ScheduleAttr>(loc, parser.getContext(), tile[0],
                                          tile[1], tile[2], stages, warps[0],
-                                         warps[1], split);
+                                         warps[1], swapped, split);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << "<tile = " << getTileM() << "x" << getTileN() << "x" << getTileK()
           << ", stages = " << getStages() << ", warps = " << getWarpsM() << "x"
           << getWarpsN();
+  if (getSwapped())
+    printer << ", swapped";
   if (getSplit() != 1)
     printer << ", split = " << getSplit();
   printer << ">";
@@ -154,7 +160,8 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t tileM, int64_t tileN, int64_t tileK,
                                    int64_t stages, int64_t warpsM,
-                                   int64_t warpsN, int64_t split) {
+                                   int64_t warpsN, bool swapped,
+                                   int64_t split) {
   for (int64_t extent : {tileM, tileN, tileK})
     if (failed(checkPositive(emitError, "'tile'", extent))) // C1
       return failure();

@@ -10,13 +10,13 @@
 
 include "fp4/Dialect/FP4GPU/IR/FP4GPUOpBase.td"
 
-def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure]> {
+def FP4GPU_ToFragmentsOp : FP4GPU_Op<"to_fragments", [Pure]> {
   let summary = "a microscaled matrix in the order of matrix fragments";
   let description = [{
     Gives the bytes from which kernels decode a matrix to bf16 in registers, and
     what their products have to be multiplied by. The order of the bytes, in
-    units of 64 rows by 64 columns padded with zeros, is documented in
-    `fp4/Numerics/Fragments.h`.
+    units of 64 rows by 64 columns padded with zeros to an even number along the
+    columns, is documented in `fp4/Numerics/Fragments.h`.
 
     `factor` is 256 for f8E4M3FN scales and the largest scale of a block with a
     nonzero element for f8E8M0FNU ones, times the tensor scale if there is one.
@@ -26,7 +26,7 @@ def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure]> {
 
     - (C1) `input` is a matrix of `f4E2M1FN` elements in blocks of 16 with
       f8E4M3FN or of 32 with f8E8M0FNU scales.
-    - (C2) `fragments` is `[ceil(R / 64), ceil(C / 64), B]` with B = 2304 or
+    - (C2) `fragments` is `[ceil(R / 64), 2 * ceil(C / 128), B]` with B = 2304 or
       2176 bytes.
     - (C3) `factor` is an f32 without dimensions.
 
@@ -34,9 +34,9 @@ def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure]> {
 
     ```mlir
     // input: all codes 2 (1.0), all scales 2^3
-    %w, %f = fp4gpu.interleave %q : !fp4.tensor<64x64, #fp4.mxfp4>
-        -> tensor<1x1x2176xi8>, tensor<f32>
-    // f = 8.0; the last 128 bytes of w, its scales, are 253
+    %w, %f = fp4gpu.to_fragments %q : !fp4.tensor<64x64, #fp4.mxfp4>
+        -> tensor<1x2x2176xi8>, tensor<f32>
+    // f = 8.0; the second unit is 0; the last 128 bytes of the first, its scales, are 253
     ```
   }];
   let arguments = (ins FP4_MicroscaledTensorType:$input);
@@ -50,21 +50,21 @@ def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure]> {
   let hasFolder = 1;
 }
 
-def FP4GPU_DeinterleaveOp : FP4GPU_Op<"deinterleave", [Pure]> {
+def FP4GPU_FromFragmentsOp : FP4GPU_Op<"from_fragments", [Pure]> {
   let summary = "the microscaled matrix that interleaved bytes stand for";
   let description = [{
-    The inverse of `fp4gpu.interleave`, up to the representation of zeros: a
+    The inverse of `fp4gpu.to_fragments`, up to the representation of zeros: a
     block whose scale is zero comes back with zero elements, a block of zeros
     with another scale.
 
-    - (C1) the operands have the types that `fp4gpu.interleave` gives for
+    - (C1) the operands have the types that `fp4gpu.to_fragments` gives for
       `result`.
 
     Example:
 
     ```mlir
     // every second code of the first word: 2.0 in row 0, k = 0
-    %q = fp4gpu.deinterleave %w, %f : tensor<1x1x2176xi8>, tensor<f32>
+    %q = fp4gpu.from_fragments %w, %f : tensor<1x2x2176xi8>, tensor<f32>
         -> !fp4.tensor<64x64, #fp4.mxfp4>
     ```
   }];
@@ -85,7 +85,7 @@ def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
 
         result[m, n] = acc[m, n] + sum_k lhs[m, k] * decoded[n, k]
 
-    where `decoded` is the matrix divided by the factor of `fp4gpu.interleave`.
+    where `decoded` is the matrix divided by the factor of `fp4gpu.to_fragments`.
     Products are exact; the sum is in float32 in unspecified order.
 
     - (C1) `acc` is M x N, `lhs` M x K with N and K multiples of 64.

@@ -34,21 +34,27 @@
 
 namespace fp4::gpu {
 
+/// The attribute of a kernel that says what it computes: a dictionary for the
+/// manifest, with a string `kind`.
+inline constexpr llvm::StringLiteral kMeaningAttrName = "fp4gpu.meaning";
+
 /// Rows of the scale tiles that the tensor cores read.
 inline constexpr int64_t kScaleTileRows = 128;
+/// Rows of prepacked elements are padded to multiples of so many bytes.
+inline constexpr int64_t kRowAlignment = 16;
 
 /// The types of the byte arrays that `fp4gpu.prepack` makes of a matrix.
 mlir::RankedTensorType getPrepackedElementsType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedScalesType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedTensorScaleType(mlir::MLIRContext *context);
 
-/// The type of the bytes that `fp4gpu.interleave` makes of a matrix.
+/// The type of the bytes that `fp4gpu.to_fragments` makes of a matrix.
 mlir::RankedTensorType getFragmentsType(MicroscaledTensorType type);
 /// Whether fragments of matrices of that format exist.
 bool hasFragments(FormatAttr format);
 /// Bytes of a unit of 64 rows by 64 columns.
 int64_t getFragmentUnitBytes(FormatAttr format);
-/// Whether `matrix` is a constant that `fp4gpu.interleave` cannot represent.
+/// Whether `matrix` is a constant that `fp4gpu.to_fragments` cannot represent.
 bool isOutsideFragmentRange(mlir::Value matrix);
 
 /// The format as the kernels know it, or nothing: 4-bit elements in blocks of
