@@ -1,6 +1,7 @@
 // An artifact through C, on the emulator.
 // RUN: rm -rf %t && mkdir %t
-// RUN: fp4-compile %S/../Tools/fp4-compile/layer.mlir --algorithm=rtn --format=mxfp4 -o %t/layer.fp4
+// RUN: fp4-compile %S/../Tools/fp4-compile/layer.mlir --algorithm=rtn \
+// RUN:   --format=mxfp4 -o %t/layer.fp4
 // RUN: %cc_capi %s -o %t/run && %t/run %t/layer.fp4 | FileCheck %s
 
 #include "fp4-c/Artifact.h"
