@@ -185,50 +185,61 @@ bool KernelSkeleton::isRagged(unsigned dim) {
   return ShapedType::isDynamic(size) || size % tile != 0;
 }
 
+Value KernelSkeleton::resultSize(unsigned dim) {
+  if (dim == 0 || !plan.epilogue.getGated())
+    return size(dim);
+  return b.i32(plan.epilogue.getDest().getType().getDimSize(1));
+}
+
 void KernelSkeleton::ifWithin(unsigned dim, Value index,
                               function_ref<void()> body) {
   if (!isRagged(dim))
     return body();
-  b.ifThen(b.less(index, size(dim)), body);
+  b.ifThen(b.less(index, resultSize(dim)), body);
+}
+
+/// `count` elements of the array `base` from `index` on.
+Value KernelSkeleton::loadVector(Value base, Value index, int64_t count) {
+  Type element = cast<MemRefType>(base.getType()).getElementType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  Value pointer = b.at(mapping.lookup(base), index, element);
+  return b.load(VectorType::get(count, element), pointer,
+                std::min<int64_t>(16, count * bytes));
 }
 
 SmallVector<Values> KernelSkeleton::loadColumns(Value column, int64_t count) {
   SmallVector<Values> columns;
-  for (Value vector : plan.epilogue.getColumns()) {
-    Type element = cast<MemRefType>(vector.getType()).getElementType();
-    unsigned bytes = element.getIntOrFloatBitWidth() / 8;
-    Value pointer = b.at(mapping.lookup(vector), column, element);
-    columns.push_back(b.unpack(b.load(VectorType::get(count, element), pointer,
-                                      std::min<int64_t>(16, count * bytes))));
-  }
+  for (Value vector : plan.epilogue.getColumns())
+    columns.push_back(b.unpack(loadVector(vector, column, count)));
   return columns;
 }
 
-Value KernelSkeleton::emitElement(Value accumulated, ValueRange columns) {
+Value KernelSkeleton::emitElement(ValueRange operands) {
   Block &body = plan.epilogue.getBody().front();
   IRMapping local = mapping;
-  local.map(body.getArgument(0), accumulated);
-  local.map(body.getArguments().drop_front(), columns);
+  local.map(body.getArguments(), operands);
   for (Operation &op : body.without_terminator())
     b.clone(op, local);
   return local.lookup(cast<YieldOp>(body.back()).getValues()[0]);
 }
 
-void KernelSkeleton::storeElements(ValueRange accumulated, Value row,
+void KernelSkeleton::storeElements(ArrayRef<Values> products, Value row,
                                    Value column, ArrayRef<Values> columns) {
-  Values results;
-  for (auto [i, value] : llvm::enumerate(accumulated)) {
-    Values entries;
-    for (const Values &column : columns)
-      entries.push_back(column[i]);
-    results.push_back(emitElement(value, entries));
-  }
-  Type element = results.front().getType();
-  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t count = products.front().size();
   // 64-bit: a result can have more than 2^31 elements.
   Value rowStart =
-      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(size(1)));
+      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(resultSize(1)));
   Value index = b.createOrFold<arith::AddIOp>(rowStart, b.extend(column));
+  SmallVector<Values> operands(products);
+  llvm::append_range(operands, columns);
+  for (Value matrix : plan.epilogue.getMatrices())
+    operands.push_back(b.unpack(loadVector(matrix, index, count)));
+  Values results;
+  for (int64_t i = 0; i < count; ++i)
+    results.push_back(emitElement(llvm::map_to_vector(
+        operands, [&](const Values &list) { return list[i]; })));
+  Type element = results.front().getType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
   Value pointer = b.at(mapping.lookup(plan.epilogue.getDest()), index, element);
   unsigned perStore = std::min<size_t>(results.size(), 16 / bytes);
   for (size_t i = 0; i < results.size(); i += perStore)

@@ -62,7 +62,7 @@ static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem) {
   if (problem.hasDynamicRows())
     return row.maxRows == 0 && row.minTiles == 0;
   int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
-                  llvm::divideCeil(problem.columns, row.tileN);
+                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
   return (row.maxRows == 0 || problem.rows <= row.maxRows) &&
          tiles >= row.minTiles;
 }
