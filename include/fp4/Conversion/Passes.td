@@ -136,8 +136,8 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
-    Requires: nothing; but a matmul has a kernel only if K is a multiple of 128,
-    N of 8, and the activation is `none`, `relu` or `silu`. Guarantees: the
+    Requires: nothing; but a matmul has a kernel only if N is a multiple of 8 and
+    the activation is `none`, `relu` or `silu`. Guarantees: the
     kernel computes what the matmul is defined to be, with the approximate
     exponential and division of the GPU in `silu`. Leaves alone: matmuls
     without a kernel; with `require-kernels` they are errors.
@@ -168,7 +168,7 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
     Moves every `fp4gpu.kernel` into `gpu.module @kernels` as an `llvm.func`
     made of NVVM instructions, `scf` and `arith`:
 
-    - sm_120a, sm_121a: a producer warp with TMA, a ring of mbarriers,
+    - sm_120a, sm_120f, sm_121a: a producer warp with TMA, a ring of mbarriers,
       `ldmatrix` and block-scaled `mma.sync`;
     - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
       memory, `tcgen05.mma`, and an epilogue from tensor memory.

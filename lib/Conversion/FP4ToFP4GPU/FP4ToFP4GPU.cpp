@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 
@@ -40,6 +41,12 @@ private:
 };
 } // namespace
 
+static std::string print(Attribute attribute) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  return text;
+}
+
 KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
                                        Location loc) {
   ModuleOp module = getOperation();
@@ -47,7 +54,11 @@ KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
     return kernel;
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   ++numKernels;
-  return createMatmulKernel(builder, loc, problem, *arch);
+  ScheduleChoice choice = chooseSchedule(problem, *arch);
+  remark::passed(loc, remark::RemarkOpts::name("schedule").category("fp4gpu"))
+      << problem.getName() << ": " << print(choice.schedule) << ", "
+      << choice.reason;
+  return createMatmulKernel(builder, loc, problem, choice.schedule);
 }
 
 void ConvertFP4ToFP4GPU::launch(fp4::MatmulOp matmul,

@@ -37,7 +37,8 @@ std::string MatmulProblem::getName() const {
   if (schedule)
     os << "_tile" << schedule.getTileM() << "x" << schedule.getTileN() << "x"
        << schedule.getTileK() << "_stages" << schedule.getStages() << "_warps"
-       << schedule.getWarpsM() << "x" << schedule.getWarpsN();
+       << schedule.getWarpsM() << "x" << schedule.getWarpsN()
+       << (schedule.getSwapped() ? "_swapped" : "");
   return text;
 }
 
@@ -74,18 +75,11 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
           : Type();
   problem.activation = matmul.getActivation().value_or(Activation::None);
   problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
-  if (problem.schedule && problem.depth % problem.schedule.getTileK() != 0)
-    return fail("expected K to be a multiple of the depth of its schedule, " +
-                Twine(problem.schedule.getTileK()) + ", got " +
-                Twine(problem.depth));
   if (problem.schedule &&
       problem.schedule.getTileK() % (4 * problem.format.getBlockCols()) != 0)
     return fail("expected a schedule with a depth that is a multiple of " +
                 Twine(4 * problem.format.getBlockCols()) + ", got " +
                 Twine(problem.schedule.getTileK()));
-  if (problem.depth % 128 != 0)
-    return fail("expected K to be a multiple of 128, got " +
-                Twine(problem.depth));
   if (ShapedType::isDynamic(problem.columns) || problem.columns % 8 != 0)
     return fail("expected N to be a static multiple of 8, got " +
                 printSize(problem.columns));
@@ -123,6 +117,7 @@ private:
   MemRefType elementsType(int64_t rows);
   MemRefType scalesType(int64_t rows);
   void declareArguments();
+  DictionaryAttr describeMeaning();
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
   Value emitAlpha();
   Value emitPipeline(Value m, Value n);
@@ -144,8 +139,10 @@ private:
 } // namespace
 
 MemRefType MatmulKernelBuilder::elementsType(int64_t rows) {
-  return MemRefType::get({rows, problem.depth},
-                         problem.format.getElementStorageType());
+  auto matrix = MicroscaledTensorType::get(
+      b.getContext(), {rows, problem.depth}, problem.format);
+  int64_t depth = 2 * getPrepackedElementsType(matrix).getDimSize(1);
+  return MemRefType::get({rows, depth}, problem.format.getElementStorageType());
 }
 
 MemRefType MatmulKernelBuilder::scalesType(int64_t rows) {
@@ -197,31 +194,42 @@ Value MatmulKernelBuilder::copyTile(unsigned source, Value row, Value step,
         schedule.getTileK() / (4 * int64_t(problem.format.getBlockCols()));
   }
   auto tile = TileType::get(b.getContext(), shape, type.getElementType());
-  return CopyOp::create(b, tile, argument(source), ValueRange{row, step});
+  bool isPart = shape.size() != 2 && rows < kScaleTileRows;
+  return CopyOp::create(b, tile, argument(source), ValueRange{row, step},
+                        isPart ? kScaleTileRows / rows : 1);
 }
 
 Value MatmulKernelBuilder::emitPipeline(Value m, Value n) {
-  auto acc =
-      AccType::get(b.getContext(), schedule.getTileM(), schedule.getTileN());
+  int64_t extents[] = {schedule.getTileM(), schedule.getTileN()};
+  Value indices[] = {m, n};
+  unsigned elements[] = {lhs, rhs}, scales[] = {lhsScales, rhsScales};
+  // The side of the product that is operand A.
+  unsigned first = schedule.getSwapped() ? 1 : 0;
+  auto acc = AccType::get(b.getContext(), extents[first], extents[1 - first]);
   Value zero = ZeroOp::create(b, acc);
-  auto pipeline =
-      PipelineOp::create(b, acc, problem.depth / schedule.getTileK(), zero);
+  int64_t steps = llvm::divideCeil(problem.depth, schedule.getTileK());
+  auto pipeline = PipelineOp::create(b, acc, steps, zero);
   OpBuilder::InsertionGuard guard(b);
   Block *produce = b.createBlock(&pipeline.getProduce());
   Value step = produce->addArgument(b.getIndexType(), b.getLoc());
-  SmallVector<Value> tiles = {
-      copyTile(lhs, m, step, schedule.getTileM()),
-      copyTile(lhsScales, m, step, schedule.getTileM()),
-      copyTile(rhs, n, step, schedule.getTileN()),
-      copyTile(rhsScales, n, step, schedule.getTileN())};
+  SmallVector<Value> tiles;
+  for (unsigned side : {first, 1 - first}) {
+    tiles.push_back(
+        copyTile(elements[side], indices[side], step, extents[side]));
+    tiles.push_back(copyTile(scales[side], indices[side], step, extents[side]));
+  }
   YieldOp::create(b, tiles);
   Block *consume = b.createBlock(&pipeline.getConsume());
   Value sum = consume->addArgument(acc, b.getLoc());
   for (Value tile : tiles)
     consume->addArgument(tile.getType(), b.getLoc());
+  auto part = [&](unsigned side) {
+    return extents[side] < kScaleTileRows ? indices[side] : Value();
+  };
   Value next = MmaOp::create(b, acc, sum, consume->getArgument(1),
-                             consume->getArgument(2), consume->getArgument(3),
-                             consume->getArgument(4));
+                             consume->getArgument(2), part(first),
+                             consume->getArgument(3), consume->getArgument(4),
+                             part(1 - first));
   YieldOp::create(b, next);
   return pipeline.getResult();
 }
@@ -246,8 +254,8 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
   SmallVector<Value> columns;
   if (problem.biasType)
     columns.push_back(argument(bias));
-  auto epilogue =
-      EpilogueOp::create(b, sum, argument(out), ValueRange{m, n}, columns);
+  auto epilogue = EpilogueOp::create(b, sum, argument(out), ValueRange{m, n},
+                                     columns, schedule.getSwapped());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&epilogue.getBody());
   Value x = body->addArgument(b.getF32Type(), b.getLoc());
@@ -265,10 +273,25 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
   YieldOp::create(b, x);
 }
 
+/// What the manifest says of the kernel (docs/Manifest.md, "Meaning").
+DictionaryAttr MatmulKernelBuilder::describeMeaning() {
+  std::optional<std::string_view> format =
+      numerics::blockFormatName(problem.format.getBlockFormat());
+  auto text = [&](StringRef name, StringRef value) {
+    return b.getNamedAttr(name, b.getStringAttr(value));
+  };
+  StringRef name = format ? StringRef(*format) : StringRef();
+  return b.getDictionaryAttr(
+      {text("kind", "matmul"), text("lhs_format", name),
+       text("rhs_format", name),
+       text("activation", stringifyActivation(problem.activation))});
+}
+
 KernelOp MatmulKernelBuilder::create() {
   declareArguments();
   kernel = KernelOp::create(b, problem.getName(), schedule,
                             b.getStrArrayAttr(signature.names));
+  kernel->setAttr(kMeaningAttrName, describeMeaning());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(signature.types,
@@ -288,9 +311,9 @@ KernelOp MatmulKernelBuilder::create() {
 }
 
 KernelOp createMatmulKernel(OpBuilder &builder, Location loc,
-                            const MatmulProblem &problem, const GPUArch &arch) {
+                            const MatmulProblem &problem,
+                            ScheduleAttr schedule) {
   ImplicitLocOpBuilder located(loc, builder);
-  ScheduleAttr schedule = chooseSchedule(problem, arch);
   return MatmulKernelBuilder(located, problem, schedule).create();
 }
 

@@ -44,12 +44,20 @@ struct MatmulProblem {
 mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
                                                 std::string &reason);
 
+struct ScheduleChoice {
+  ScheduleAttr schedule;
+  /// Why this one, for a remark.
+  llvm::StringRef reason;
+};
+
 /// The schedule that the problem asks for, or else that of the target's table.
-ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch);
+ScheduleChoice chooseSchedule(const MatmulProblem &problem,
+                              const GPUArch &arch);
 
 /// Creates the kernel at the builder's insertion point.
 KernelOp createMatmulKernel(mlir::OpBuilder &builder, mlir::Location loc,
-                            const MatmulProblem &problem, const GPUArch &arch);
+                            const MatmulProblem &problem,
+                            ScheduleAttr schedule);
 
 } // namespace fp4::gpu
 

@@ -145,7 +145,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
   p.multiProcessorCount = int(context->multiprocessors());
   p.canMapHostMemory = p.concurrentKernels = p.unifiedAddressing = 1;
   p.memoryBusWidth = 4096;
-  p.l2CacheSize = 50 << 20;
+  p.l2CacheSize = 1 << 20;
   p.maxThreadsPerMultiProcessor = sharedKiB(arch).first == 100 ? 1536 : 2048;
   p.sharedMemPerMultiprocessor = size_t(perSM) * 1024;
   p.sharedMemPerBlockOptin = size_t(perBlock) * 1024;

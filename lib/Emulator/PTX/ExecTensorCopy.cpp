@@ -38,7 +38,13 @@ struct Box {
   unsigned globalRowBytes = 0, sharedRowBytes = 0, pitch = 0;
   unsigned numRows = 1;
 
-  unsigned totalBytes() const { return numRows * sharedRowBytes; }
+  /// What the copy counts on its mbarrier: for padded types the elements
+  /// without the gaps, which is what CUTLASS expects (sm120 mxf8f6f4
+  /// collectives).
+  unsigned countedBytes() const {
+    return numRows *
+           (isPaddedTensorType(map.type) ? globalRowBytes : sharedRowBytes);
+  }
   unsigned sharedExtent() const { return numRows * pitch; }
 };
 
@@ -250,7 +256,7 @@ static void loadBox(Warp &warp, const Box &box,
                    });
   }
   for (const CopyTarget &target : targets)
-    mbarrierTx(warp, target.barrier, -int64_t(box.totalBytes()));
+    mbarrierTx(warp, target.barrier, -int64_t(box.countedBytes()));
 }
 
 /// Operands: destination, [map, coordinates], mbarrier {, CTA mask}.

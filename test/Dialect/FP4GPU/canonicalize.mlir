@@ -18,20 +18,21 @@ func.func @prepack_of_constant() -> (tensor<2x64xi8>, tensor<1x1x32x4x4xi8>) {
 }
 
 // Five blocks of 16 take two tiles of four; the second, 512 bytes behind the
-// first, holds one scale and padding.
+// first, holds one scale and padding. Rows of 40 bytes are padded to 48.
 
 // CHECK-LABEL: func.func @prepack_pads_blocks
 // CHECK-DAG: arith.constant dense<"0x01020304{{(0{127}){8}()}}05{{0+}}"> : tensor<1x2x32x4x4xi8>
+// CHECK-DAG: arith.constant dense<{{\[\[(33, ){40}(0, ){7}0\]\]}}> : tensor<1x48xi8>
 // CHECK-DAG: arith.constant dense<2.500000e-01> : tensor<f32>
-func.func @prepack_pads_blocks() -> (tensor<1x2x32x4x4xi8>, tensor<f32>) {
+func.func @prepack_pads_blocks() -> (tensor<1x48xi8>, tensor<1x2x32x4x4xi8>, tensor<f32>) {
   %q = fp4.constant <
-      elements = dense<0> : tensor<1x40xi8>,
+      elements = dense<33> : tensor<1x40xi8>,
       scales = dense<[[1, 2, 3, 4, 5]]> : tensor<1x5xi8>,
       tensor_scale = 2.500000e-01 : f32>
       : !fp4.tensor<1x80, #fp4.nvfp4>
   %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<1x80, #fp4.nvfp4>
-      -> tensor<1x40xi8>, tensor<1x2x32x4x4xi8>, tensor<f32>
-  return %s, %t : tensor<1x2x32x4x4xi8>, tensor<f32>
+      -> tensor<1x48xi8>, tensor<1x2x32x4x4xi8>, tensor<f32>
+  return %e, %s, %t : tensor<1x48xi8>, tensor<1x2x32x4x4xi8>, tensor<f32>
 }
 
 // CHECK-LABEL: func.func @prepack_of_unprepack

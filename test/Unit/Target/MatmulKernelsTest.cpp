@@ -96,11 +96,14 @@ struct Matrix {
            scales[(row * depth + k) / block];
   }
 
-  /// Two codes a byte, the even one low.
+  /// Two codes a byte, the even one low; rows of whole 16 bytes.
   std::vector<uint8_t> packElements() const {
-    std::vector<uint8_t> bytes(codes.size() / 2);
-    for (size_t i = 0; i < bytes.size(); ++i)
-      bytes[i] = codes[2 * i] | codes[2 * i + 1] << 4;
+    int64_t rowBytes = (depth + 31) / 32 * 16;
+    std::vector<uint8_t> bytes(rows * rowBytes);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t k = 0; k < depth; k += 2)
+        bytes[r * rowBytes + k / 2] =
+            codes[r * depth + k] | codes[r * depth + k + 1] << 4;
     return bytes;
   }
 
@@ -258,6 +261,76 @@ TEST(SM120Matmul, RaggedEdges) {
   check("sm_120a", c);
 }
 
+TEST(SM120Matmul, SmallTiles) {
+  // 150 rows and 200 columns end within tiles and within tiles of scales.
+  Case c{"nvfp4", 150, 200, 272};
+  for (const char *schedule : {"tile = 16x64x128, stages = 3, warps = 1x2",
+                               "tile = 16x128x256, stages = 2, warps = 1x4",
+                               "tile = 16x256x128, stages = 2, warps = 1x4",
+                               "tile = 32x64x256, stages = 2, warps = 2x1",
+                               "tile = 32x128x128, stages = 4, warps = 1x4",
+                               "tile = 64x64x64, stages = 4, warps = 2x2",
+                               "tile = 64x256x128, stages = 2, warps = 1x4",
+                               "tile = 32x32x128, stages = 2, warps = 2x4",
+                               "tile = 128x16x128, stages = 2, warps = 4x1"}) {
+    c.schedule = schedule;
+    c.format = "nvfp4";
+    check("sm_120a", c);
+    if (c.schedule.find("x64,") != std::string::npos)
+      continue; // a word of MXFP4 scales spans 128 elements
+    c.format = "mxfp4";
+    c.depth = 288;
+    check("sm_120a", c);
+    c.depth = 272;
+  }
+}
+
+TEST(SM120Matmul, Decode) {
+  for (int64_t rows : {1, 7, 8, 9, 16})
+    check("sm_120a", {"nvfp4", rows, 136, 528});
+  for (int64_t rows : {1, 8, 13})
+    check("sm_120a", {"mxfp4", rows, 264, 288});
+  Case c{"nvfp4", 5, 256, 1024, "bf16"};
+  c.hasBias = true;
+  c.activation = "relu";
+  check("sm_120a", c);
+}
+
+TEST(SM120Matmul, SwappedTiles) {
+  // More than one tile of rows, so that their parts of a scale tile differ.
+  Case c{"mxfp4", 150, 200, 288};
+  for (const char *schedule :
+       {"tile = 8x128x256, stages = 2, warps = 1x4, swapped",
+        "tile = 16x64x128, stages = 2, warps = 1x2, swapped",
+        "tile = 32x128x128, stages = 3, warps = 1x4, swapped",
+        "tile = 64x32x128, stages = 3, warps = 2x2, swapped",
+        "tile = 128x256x128, stages = 2, warps = 2x4, swapped"}) {
+    c.schedule = schedule;
+    check("sm_120a", c);
+  }
+}
+
+TEST(SM120Matmul, TableOfSchedules) {
+  // One problem for each row of the table that others do not cover.
+  check("sm_120a", {"nvfp4", 31, 136, 272});
+  check("sm_120a", {"mxfp4", 63, 136, 288});
+}
+
+TEST(SM120Matmul, RaggedDepth) {
+  // One block; an odd number of blocks, whose rows are padded to 16 bytes; a
+  // last step with one of two scale tiles; more steps than stages.
+  for (int64_t depth : {16, 48, 144, 192, 720, 1456})
+    check("sm_120a", {"nvfp4", 40, 136, depth});
+  for (int64_t depth : {32, 96, 160, 1440})
+    check("sm_120a", {"mxfp4", 40, 136, depth});
+}
+
+TEST(SM120Matmul, RaggedDepthOfTwoScaleRows) {
+  Case c{"nvfp4", 300, 136, 208};
+  c.schedule = "tile = 256x128x128, stages = 3, warps = 4x2";
+  check("sm_120a", c);
+}
+
 TEST(SM120Matmul, Epilogues) {
   Case c{"nvfp4", 128, 128, 256, "bf16"};
   c.hasBias = true;
@@ -331,6 +404,13 @@ TEST(SM100Matmul, RaggedEdges) {
   c.rows = 37;
   c.format = "mxfp4";
   check("sm_100a", c);
+}
+
+TEST(SM100Matmul, RaggedDepth) {
+  for (int64_t depth : {16, 48, 144, 720})
+    check("sm_100a", {"nvfp4", 40, 136, depth});
+  for (int64_t depth : {32, 160, 416})
+    check("sm_100a", {"mxfp4", 40, 136, depth});
 }
 
 TEST(SM100Matmul, Epilogues) {

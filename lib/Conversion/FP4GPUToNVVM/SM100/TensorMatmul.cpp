@@ -79,8 +79,10 @@ int64_t TensorMatmul::getColumns() const {
 
 LogicalResult TensorMatmul::check() {
   ScheduleAttr schedule = plan.schedule;
-  if (schedule.getTileM() != 128 || schedule.getTileN() > 256 ||
-      schedule.getWarpsM() != kOwners || schedule.getWarpsN() != 1)
+  if (schedule.getTileM() != 128 ||
+      !llvm::is_contained({128, 256}, schedule.getTileN()) ||
+      schedule.getWarpsM() != kOwners || schedule.getWarpsN() != 1 ||
+      schedule.getSwapped())
     return plan.kernel.emitOpError()
            << "expected a tile of 128 rows and 128 or 256 columns owned by 4x1 "
               "warps, got "

@@ -29,7 +29,9 @@ bool isKernelFormat(FormatAttr format) {
 }
 
 RankedTensorType getPrepackedElementsType(MicroscaledTensorType type) {
-  return type.getPackedBytesType();
+  int64_t rowBytes = llvm::alignTo(type.getNumCols() / 2, kRowAlignment);
+  return RankedTensorType::get({type.getShape()[0], rowBytes},
+                               IntegerType::get(type.getContext(), 8));
 }
 
 RankedTensorType getPrepackedScalesType(MicroscaledTensorType type) {
@@ -102,6 +104,22 @@ LogicalResult PrepackOp::verify() {
                      getTensorScale());
 }
 
+/// The packed elements with zero bytes at the end of each row, up to `type`.
+static ElementsAttr padRows(ElementsAttr elements, RankedTensorType type) {
+  int64_t given = elements.getShapedType().getDimSize(1);
+  if (given == type.getDimSize(1))
+    return elements;
+  std::optional<std::vector<uint8_t>> bytes = readBytes(elements);
+  if (!bytes)
+    return {};
+  int64_t rows = type.getDimSize(0), rowBytes = type.getDimSize(1);
+  std::vector<uint8_t> padded(rows * rowBytes);
+  for (int64_t row = 0; row < rows; ++row)
+    std::copy_n(bytes->begin() + row * given, given,
+                padded.begin() + row * rowBytes);
+  return makeByteConstant(type, padded, "fp4.prepacked_elements");
+}
+
 LogicalResult PrepackOp::fold(FoldAdaptor adaptor,
                               SmallVectorImpl<OpFoldResult> &results) {
   if (auto producer = getInput().getDefiningOp<UnprepackOp>()) {
@@ -112,13 +130,15 @@ LogicalResult PrepackOp::fold(FoldAdaptor adaptor,
   if (!packed)
     return failure();
   std::optional<std::vector<uint8_t>> scales = readBytes(packed.getScales());
-  if (!scales)
+  ElementsAttr elements = padRows(
+      packed.getElements(), cast<RankedTensorType>(getElements().getType()));
+  if (!scales || !elements)
     return failure();
   int64_t rows = packed.getScales().getShapedType().getDimSize(0);
   int64_t blocks = packed.getScales().getShapedType().getDimSize(1);
   std::vector<uint8_t> swizzled(numerics::scaleBytes128x4(rows, blocks));
   numerics::swizzleScales128x4(scales->data(), rows, blocks, swizzled.data());
-  results.push_back(packed.getElements());
+  results.push_back(elements);
   results.push_back(makeByteConstant(getScales().getType(), swizzled,
                                      "fp4.prepacked_scales"));
   if (getTensorScale())

@@ -76,7 +76,7 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
 
     The pairs with a tensor-core instruction of their own:
 
-    | lhs | rhs | sm_120a, sm_121a | sm_100a, sm_103a |
+    | lhs | rhs | sm_120a, sm_120f, sm_121a | sm_100a, sm_103a |
     |---|---|---|---|
     | `#fp4.nvfp4` | `#fp4.nvfp4` | `mma.sync` `mxf4nvf4` 4X | `tcgen05.mma` `mxf4nvf4` block16 |
     | `#fp4.mxfp4` | `#fp4.mxfp4` | `mma.sync` `mxf4` 2X | `tcgen05.mma` `mxf4` block32 |
