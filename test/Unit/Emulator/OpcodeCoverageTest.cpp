@@ -43,8 +43,7 @@ void collect(const std::string &text, std::set<std::string> &found) {
     while (words >> word) {
       std::string name = word.substr(0, word.find(';'));
       while (isStart && !name.empty() && !mnemonics().count(name))
-        name.resize(name.rfind('.') == std::string::npos ? 0
-                                                         : name.rfind('.'));
+        name.resize(name.rfind('.') == std::string::npos ? 0 : name.rfind('.'));
       if (isStart && !name.empty())
         found.insert(name);
       isStart = word.back() == ';' || word.back() == ':' || word[0] == '@' ||
