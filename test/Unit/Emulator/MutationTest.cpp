@@ -74,8 +74,8 @@ Outcome run(const Program &program, const std::string &text, uint64_t seed) {
   if (!stats.ok())
     outcome.trap = stats.message();
   for (size_t i = 0; i < addresses.size(); ++i)
-    outcome.buffers.push_back(download<uint32_t>(device, addresses[i],
-                                                 program.bufferWords[i]));
+    outcome.buffers.push_back(
+        download<uint32_t>(device, addresses[i], program.bufferWords[i]));
   return outcome;
 }
 
@@ -125,19 +125,19 @@ std::vector<std::string> survivors(const Program &program) {
 const std::vector<std::string> kNone;
 
 TEST(Mutations, Reduction) {
-  Program program{"CUDA/basics.ptx", "reduce", "pip", {4},       {128},
+  Program program{"CUDA/basics.ptx", "reduce", "pip",       {4}, {128},
                   {5000, 1},         {5000},   {"bar.sync"}};
   EXPECT_EQ(survivors(program), kNone);
 }
 
 TEST(Mutations, Transposition) {
-  Program program{"CUDA/basics.ptx", "transpose", "ppii", {2, 3}, {32, 8},
-                  {3150, 3150},      {70, 45},    {"bar.sync"}};
+  Program program{"CUDA/basics.ptx", "transpose",  "ppii",   {2, 3},
+                  {32, 8},           {3150, 3150}, {70, 45}, {"bar.sync"}};
   EXPECT_EQ(survivors(program), kNone);
 }
 
 TEST(Mutations, Scan) {
-  Program program{"CUDA/basics.ptx", "scan", "pp", {2}, {256},
+  Program program{"CUDA/basics.ptx", "scan", "pp",        {2}, {256},
                   {512, 512},        {},     {"bar.sync"}};
   // The barrier behind the last step orders nothing: every thread then stores
   // the sum that it wrote itself.
@@ -158,8 +158,8 @@ TEST(Mutations, PipelinedGemm) {
 }
 
 TEST(Mutations, RingOfClusters) {
-  Program program{"CUDA/hopper.ptx", "ring", "p", {8}, {32},
-                  {256},             {},     {"barrier.cluster"}};
+  Program program{"CUDA/hopper.ptx",  "ring", "p", {8}, {32}, {256}, {},
+                  {"barrier.cluster"}};
   EXPECT_EQ(survivors(program), kNone);
 }
 
