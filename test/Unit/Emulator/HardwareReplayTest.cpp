@@ -63,10 +63,9 @@ double valueOf(const std::string &type, uint64_t bits) {
   }
   if (type == "f16") {
     int exponent = int(bits >> 10 & 31), mantissa = int(bits & 1023);
-    double magnitude =
-        exponent == 31 ? (mantissa ? NAN : HUGE_VAL)
-        : exponent     ? std::ldexp(1024 + mantissa, exponent - 25)
-                       : std::ldexp(mantissa, -24);
+    double magnitude = exponent == 31 ? (mantissa ? NAN : HUGE_VAL)
+                       : exponent ? std::ldexp(1024 + mantissa, exponent - 25)
+                                  : std::ldexp(mantissa, -24);
     return bits >> 15 ? -magnitude : magnitude;
   }
   uint32_t word = type == "bf16" ? uint32_t(bits << 16) : uint32_t(bits);
@@ -159,7 +158,9 @@ std::string compareFile(const HardwareCase &c, const uint8_t *recorded,
   return firstDifference(expectation, words);
 }
 
-bool isFile(const HardwareCase &c) { return c.name.compare(0, 5, "file/") == 0; }
+bool isFile(const HardwareCase &c) {
+  return c.name.compare(0, 5, "file/") == 0;
+}
 
 /// The CRC that tells whether a recording is of this case.
 uint32_t keyOf(const HardwareCase &c) {
