@@ -49,6 +49,13 @@ numpy_check = [config.python_executable, "-c", "import numpy"]
 if subprocess.run(numpy_check, capture_output=True).returncode == 0:
     config.available_features.add("numpy")
 
+nvcc = shutil.which("nvcc", path=config.environment["PATH"] + ":/usr/local/cuda/bin")
+if nvcc:
+    config.available_features.add("nvcc")
+    config.substitutions.append(("%nvcc", nvcc))
+if os.path.exists(os.path.join(config.fp4_binary_dir, "lib", "fp4-cuda-emulation")):
+    config.available_features.add("cuda-emulation")
+
 ptxas = shutil.which("ptxas", path=config.environment["PATH"] + ":/usr/local/cuda/bin")
 if ptxas:
     config.available_features.add("ptxas")

@@ -16,8 +16,8 @@ from typing import Optional, Union
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import save_file
 
-from fp4 import _safetensors
 from fp4._library import CCompileOptions, Text, library, take_bytes
 from fp4.errors import CompileError, CompileWarning
 from fp4.runtime import Program, collect_hessians
@@ -72,7 +72,11 @@ class CompileOptions:
             hessians = self.hessians
             if isinstance(hessians, Mapping):
                 path = os.path.join(scratch, "hessians.safetensors")
-                _safetensors.write_float32(path, hessians)
+                arrays = {
+                    name: np.ascontiguousarray(value, np.float32)
+                    for name, value in hessians.items()
+                }
+                save_file(arrays, path)
                 hessians = path
             yield CCompileOptions(
                 self.target.encode(),

@@ -6,7 +6,7 @@ gpu.module @m [#nvvm.target<chip = "sm_100a", features = "+ptx88", verifyTarget 
   llvm.func @f(%a: i32, %c: f32, %s: i32) {
     %byte = llvm.mlir.constant(0 : i16) : i16
     %thread = llvm.mlir.constant(0 : i16) : i16
-    // expected-error @below {{'nvvm.mma.block_scale' op does not exist on sm_100a; targets that have it: sm_120a, sm_121a}}
+    // expected-error @below {{'nvvm.mma.block_scale' op does not exist on sm_100a; targets that have it: sm_120a, sm_120f, sm_121a}}
     %d = nvvm.mma.block_scale A[%a, %a, %a, %a] B[%a, %a] C[%c, %c, %c, %c] scaleA[%s, %byte, %thread] scaleB[%s, %byte, %thread] {shape = #nvvm.shape<m = 16, n = 8, k = 64>, multiplicandAPtxType = #nvvm.mma_type<e2m1>, multiplicandBPtxType = #nvvm.mma_type<e2m1>, scaleVecSize = #nvvm.scale_vec_size<x2>, blockScaleFormat = #nvvm.block_scale_format<ue8m0>, kind = #nvvm.block_scale_kind<mxf4>} : (i32, i32, f32) -> !llvm.struct<(f32, f32, f32, f32)>
     llvm.return
   }
@@ -82,7 +82,7 @@ gpu.module @m [#nvvm.target<chip = "sm_100a", features = "+ptx88", verifyTarget 
 
 // -----
 
-// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_100a, sm_103a, sm_120a, sm_121a}}
+// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a}}
 gpu.module @m [#nvvm.target<chip = "sm_80", features = "+ptx88", verifyTarget = false>] {
   llvm.func @f() {
     llvm.return

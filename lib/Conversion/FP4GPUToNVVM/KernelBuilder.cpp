@@ -59,7 +59,7 @@ Value KernelBuilder::bitXor(Value a, Value b) {
 }
 
 Value KernelBuilder::shiftRight(Value a, int64_t bits) {
-  return createOrFold<arith::ShRUIOp>(a, i32(bits));
+  return bits ? createOrFold<arith::ShRUIOp>(a, i32(bits)) : a;
 }
 
 Value KernelBuilder::shiftLeft(Value a, int64_t bits) {

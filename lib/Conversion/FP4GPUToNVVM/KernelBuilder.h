@@ -96,6 +96,8 @@ public:
   void barrierWait(Value barrier, Value parity);
   void barrierArrive(Value barrier);
   void barrierArriveExpecting(Value barrier, int64_t bytes);
+  /// The registers of each thread from here on, for all warps of a warpgroup.
+  void setMaxRegisters(int64_t count, bool isMore);
   void prefetchTensorMap(Value map);
   /// Two-dimensional tile by TMA; `column` is in elements of the map.
   void copyTile(Value shared, Value map, Value column, Value row,

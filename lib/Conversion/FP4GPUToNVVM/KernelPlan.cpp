@@ -53,8 +53,15 @@ static LogicalResult checkTileBody(ForTilesOp forTiles) {
   return success();
 }
 
+/// One side of the product: the rows of its tile and, if these are fewer than
+/// a tile of scales has, which part of that they are.
+struct Side {
+  int64_t rows;
+  Value part;
+};
+
 /// The plan of the tile that `value`, a consumed tile, was copied from.
-static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
+static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value, Side side,
                                     bool isElements) {
   auto argument = dyn_cast<BlockArgument>(value);
   Block &consume = plan.pipeline.getConsume().front();
@@ -75,7 +82,16 @@ static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
       !llvm::is_contained(tiles.getArguments(), copy.getIndices()[0]))
     return copy.emitOpError() << "expected an index of the tile loop and the "
                                  "index of the pipeline";
+  int64_t sharedBy = copy.getSharedBy().value_or(1);
+  int64_t expected = side.part && !isElements ? kScaleTileRows / side.rows : 1;
+  if (sharedBy != expected)
+    return copy.emitOpError() << "expected a tile that is shared by "
+                              << expected << ", got " << sharedBy;
+  if (side.part && side.part != copy.getIndices()[0])
+    return plan.mma.emitOpError()
+           << "expected 'part' to be the index that the tile was copied at";
   TilePlan tile{};
+  tile.sharedBy = sharedBy;
   tile.type = copy.getTile().getType();
   tile.source = source;
   tile.followsRows = copy.getIndices()[0] == tiles.getArgument(0);
@@ -85,24 +101,32 @@ static FailureOr<TilePlan> planTile(KernelPlan &plan, Value value,
 
 static LogicalResult planTiles(KernelPlan &plan) {
   MmaOp mma = plan.mma;
-  FailureOr<TilePlan> lhs = planTile(plan, mma.getLhs(), true);
-  FailureOr<TilePlan> rhs = planTile(plan, mma.getRhs(), true);
-  FailureOr<TilePlan> lhsScales = planTile(plan, mma.getLhsScales(), false);
-  FailureOr<TilePlan> rhsScales = planTile(plan, mma.getRhsScales(), false);
+  Side left{plan.getAccRows(), mma.getLhsPart()};
+  Side right{plan.getAccColumns(), mma.getRhsPart()};
+  FailureOr<TilePlan> lhs = planTile(plan, mma.getLhs(), left, true);
+  FailureOr<TilePlan> rhs = planTile(plan, mma.getRhs(), right, true);
+  FailureOr<TilePlan> lhsScales =
+      planTile(plan, mma.getLhsScales(), left, false);
+  FailureOr<TilePlan> rhsScales =
+      planTile(plan, mma.getRhsScales(), right, false);
   if (failed(lhs) || failed(rhs) || failed(lhsScales) || failed(rhsScales))
     return failure();
   plan.lhs = *lhs;
   plan.rhs = *rhs;
   plan.lhsScales = *lhsScales;
   plan.rhsScales = *rhsScales;
+  bool isSwapped = plan.schedule.getSwapped();
   for (TilePlan *tile : plan.getTiles()) {
     bool isLhs = tile == &plan.lhs || tile == &plan.lhsScales;
-    if (tile->followsRows != isLhs)
-      return plan.mma.emitOpError()
-             << "expected '" << (isLhs ? "lhs" : "rhs")
-             << "' tiles that follow the " << (isLhs ? "first" : "second")
-             << " index of the tile loop";
+    if (tile->followsRows != (isLhs != isSwapped))
+      return plan.mma.emitOpError() << "expected '" << (isLhs ? "lhs" : "rhs")
+                                    << "' tiles that follow the "
+                                    << (isLhs != isSwapped ? "first" : "second")
+                                    << " index of the tile loop";
   }
+  if (plan.epilogue.getTransposed() != isSwapped)
+    return plan.epilogue.emitOpError()
+           << "expected 'transposed' iff the schedule is swapped";
   // Elements come first: their swizzle wants tiles at multiples of 1024 bytes.
   int64_t offset = 0;
   for (TilePlan *tile : plan.getTiles()) {
@@ -115,24 +139,29 @@ static LogicalResult planTiles(KernelPlan &plan) {
 }
 
 static LogicalResult checkSchedule(KernelPlan &plan) {
-  AccType acc = plan.mma.getAcc().getType();
   ScheduleAttr schedule = plan.schedule;
+  int64_t rows = plan.getAccRows(), columns = plan.getAccColumns();
+  if (schedule.getSwapped())
+    std::swap(rows, columns);
   int64_t depth = plan.lhs.getShape()[1];
-  if (acc.getRows() != schedule.getTileM() ||
-      acc.getCols() != schedule.getTileN() || depth != schedule.getTileK())
+  if (rows != schedule.getTileM() || columns != schedule.getTileN() ||
+      depth != schedule.getTileK())
     return plan.kernel.emitOpError()
-           << "expected a schedule with the tile of the body, " << acc.getRows()
-           << "x" << acc.getCols() << "x" << depth << ", got " << schedule;
-  // A tile of scales has 128 rows.
-  if (acc.getRows() % kScaleTileRows != 0 ||
-      acc.getCols() % kScaleTileRows != 0)
-    return plan.kernel.emitOpError()
-           << "expected a tile of multiples of " << kScaleTileRows
-           << " rows and columns, got " << acc.getRows() << "x"
-           << acc.getCols();
+           << "expected a schedule with the tile of the body, " << rows << "x"
+           << columns << "x" << depth << ", got " << schedule;
+  for (int64_t extent : {rows, columns})
+    if (extent > kScaleTileRows && extent % kScaleTileRows != 0)
+      return plan.kernel.emitOpError()
+             << "expected a tile of multiples or divisors of " << kScaleTileRows
+             << " rows and columns, got " << rows << "x" << columns;
   if (!llvm::is_contained({64, 128, 256}, depth))
     return plan.kernel.emitOpError()
            << "expected a tile depth of 64, 128 or 256, got " << depth;
+  if (plan.epilogue.getGated() &&
+      (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
+    return plan.epilogue.emitOpError() << "expected a gated product with a "
+                                          "tile of a multiple of 16 columns "
+                                          "and a static number of columns";
   return success();
 }
 

@@ -29,6 +29,8 @@ struct TilePlan {
   bool followsRows;
   /// Elements go by TMA with swizzled rows, scales as consecutive bytes.
   bool isElements;
+  /// Consecutive row indices that stand for the same tile (scales).
+  int64_t sharedBy;
   /// Position in the stage.
   int64_t offset;
 
@@ -66,6 +68,13 @@ struct KernelPlan {
            index == rhs.source.getArgNumber();
   }
   int64_t getSteps() { return pipeline.getSteps(); }
+  /// Rows and columns of the accumulators: the tile, transposed if swapped.
+  int64_t getAccRows() { return mma.getAcc().getType().getRows(); }
+  int64_t getAccColumns() { return mma.getAcc().getType().getCols(); }
+  /// Columns of the result in a tile: half of the product's if gated.
+  int64_t getResultColumns() {
+    return schedule.getTileN() / (epilogue.getGated() ? 2 : 1);
+  }
 };
 
 /// Takes `kernel` apart, or says what about it is not understood.

@@ -21,6 +21,8 @@ namespace fp4::gpu {
 using Values = KernelBuilder::Values;
 
 static constexpr int64_t kBarrierBytes = 8;
+/// 128 rows x 4 scales.
+static constexpr int64_t kScaleTileBytes = 512;
 
 void KernelSkeleton::emitScalars() {
   for (Operation &op : plan.kernel.getBody().front()) {
@@ -107,8 +109,19 @@ Values KernelSkeleton::forSteps(ValueRange init,
   return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
 }
 
-/// Elements by TMA. The tiles of scales that belong to a tile of elements are
-/// consecutive for 128 rows; more rows take one copy each.
+/// `index`, or `last` if that is less.
+static Value atMost(KernelBuilder &b, Value index, Value last) {
+  return b.select(b.less(index, last), index, last);
+}
+
+/// Elements go by TMA, which gives zeros for what is outside the matrix. Tiles
+/// of scales are consecutive in memory along the depth: one copy for each 128
+/// rows, or one for each of them where the depth ends within a step.
+///
+/// Scales that do not exist are replaced by the last ones of the same
+/// dimension. Behind the last row stand results that are not stored. Behind the
+/// last column stand zero elements, and the scales in their place are those of
+/// the same row: if one of them is NaN, so is the row's result anyway.
 void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
                               RingPosition position) {
   Value barrier = fullBarrier(position.stage);
@@ -120,20 +133,25 @@ void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
                b.mul(index, shape[0]), barrier);
     return;
   }
-  int64_t copyBytes = tile.getBytes() / shape[0];
-  int64_t rowBytes = copyBytes / shape[1] * tile.getSourceType().getDimSize(1);
+  index = b.shiftRight(index, llvm::Log2_64(tile.sharedBy));
+  int64_t chunks = tile.getSourceType().getDimSize(1);
+  bool isRaggedDepth = chunks % shape[1] != 0;
+  int64_t perCopy = isRaggedDepth ? 1 : shape[1];
   unsigned dim = tile.followsRows ? 0 : 1;
   for (int64_t row = 0; row < shape[0]; ++row) {
     Value rowIndex = b.add(b.mul(index, shape[0]), row);
-    // Behind the last row of the matrix stand elements that TMA made zero and
-    // results that are not stored: any scales that exist will do.
-    if (row > 0 && isRagged(dim)) {
-      Value last = b.add(b.ceilDiv(size(dim), kScaleTileRows), -1);
-      rowIndex = b.select(b.less(rowIndex, last), rowIndex, last);
+    if (row > 0 && isRagged(dim))
+      rowIndex =
+          atMost(b, rowIndex, b.add(b.ceilDiv(size(dim), kScaleTileRows), -1));
+    for (int64_t chunk = 0; chunk < shape[1]; chunk += perCopy) {
+      Value chunkIndex = b.add(b.mul(step, shape[1]), chunk);
+      if (isRaggedDepth && chunk > 0)
+        chunkIndex = atMost(b, chunkIndex, b.i32(chunks - 1));
+      Value tileIndex = b.add(b.mul(rowIndex, chunks), chunkIndex);
+      b.copyBytes(b.at(shared, (row * shape[1] + chunk) * kScaleTileBytes),
+                  b.at(source, b.mul(tileIndex, kScaleTileBytes)),
+                  perCopy * kScaleTileBytes, barrier);
     }
-    Value offset = b.add(b.mul(rowIndex, rowBytes), b.mul(step, copyBytes));
-    b.copyBytes(b.at(shared, row * copyBytes), b.at(source, offset), copyBytes,
-                barrier);
   }
 }
 
@@ -167,50 +185,61 @@ bool KernelSkeleton::isRagged(unsigned dim) {
   return ShapedType::isDynamic(size) || size % tile != 0;
 }
 
+Value KernelSkeleton::resultSize(unsigned dim) {
+  if (dim == 0 || !plan.epilogue.getGated())
+    return size(dim);
+  return b.i32(plan.epilogue.getDest().getType().getDimSize(1));
+}
+
 void KernelSkeleton::ifWithin(unsigned dim, Value index,
                               function_ref<void()> body) {
   if (!isRagged(dim))
     return body();
-  b.ifThen(b.less(index, size(dim)), body);
+  b.ifThen(b.less(index, resultSize(dim)), body);
+}
+
+/// `count` elements of the array `base` from `index` on.
+Value KernelSkeleton::loadVector(Value base, Value index, int64_t count) {
+  Type element = cast<MemRefType>(base.getType()).getElementType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  Value pointer = b.at(mapping.lookup(base), index, element);
+  return b.load(VectorType::get(count, element), pointer,
+                std::min<int64_t>(16, count * bytes));
 }
 
 SmallVector<Values> KernelSkeleton::loadColumns(Value column, int64_t count) {
   SmallVector<Values> columns;
-  for (Value vector : plan.epilogue.getColumns()) {
-    Type element = cast<MemRefType>(vector.getType()).getElementType();
-    unsigned bytes = element.getIntOrFloatBitWidth() / 8;
-    Value pointer = b.at(mapping.lookup(vector), column, element);
-    columns.push_back(b.unpack(b.load(VectorType::get(count, element), pointer,
-                                      std::min<int64_t>(16, count * bytes))));
-  }
+  for (Value vector : plan.epilogue.getColumns())
+    columns.push_back(b.unpack(loadVector(vector, column, count)));
   return columns;
 }
 
-Value KernelSkeleton::emitElement(Value accumulated, ValueRange columns) {
+Value KernelSkeleton::emitElement(ValueRange operands) {
   Block &body = plan.epilogue.getBody().front();
   IRMapping local = mapping;
-  local.map(body.getArgument(0), accumulated);
-  local.map(body.getArguments().drop_front(), columns);
+  local.map(body.getArguments(), operands);
   for (Operation &op : body.without_terminator())
     b.clone(op, local);
   return local.lookup(cast<YieldOp>(body.back()).getValues()[0]);
 }
 
-void KernelSkeleton::storeElements(ValueRange accumulated, Value row,
+void KernelSkeleton::storeElements(ArrayRef<Values> products, Value row,
                                    Value column, ArrayRef<Values> columns) {
-  Values results;
-  for (auto [i, value] : llvm::enumerate(accumulated)) {
-    Values entries;
-    for (const Values &column : columns)
-      entries.push_back(column[i]);
-    results.push_back(emitElement(value, entries));
-  }
-  Type element = results.front().getType();
-  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t count = products.front().size();
   // 64-bit: a result can have more than 2^31 elements.
   Value rowStart =
-      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(size(1)));
+      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(resultSize(1)));
   Value index = b.createOrFold<arith::AddIOp>(rowStart, b.extend(column));
+  SmallVector<Values> operands(products);
+  llvm::append_range(operands, columns);
+  for (Value matrix : plan.epilogue.getMatrices())
+    operands.push_back(b.unpack(loadVector(matrix, index, count)));
+  Values results;
+  for (int64_t i = 0; i < count; ++i)
+    results.push_back(emitElement(llvm::map_to_vector(
+        operands, [&](const Values &list) { return list[i]; })));
+  Type element = results.front().getType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
   Value pointer = b.at(mapping.lookup(plan.epilogue.getDest()), index, element);
   unsigned perStore = std::min<size_t>(results.size(), 16 / bytes);
   for (size_t i = 0; i < results.size(); i += perStore)

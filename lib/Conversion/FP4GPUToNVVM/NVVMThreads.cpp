@@ -75,6 +75,12 @@ void KernelBuilder::barrierArriveExpecting(Value barrier, int64_t bytes) {
                                          /*relaxed=*/false, Value());
 }
 
+void KernelBuilder::setMaxRegisters(int64_t count, bool isMore) {
+  NVVM::SetMaxRegisterOp::create(*this, count,
+                                 isMore ? NVVM::SetMaxRegisterAction::increase
+                                        : NVVM::SetMaxRegisterAction::decrease);
+}
+
 void KernelBuilder::prefetchTensorMap(Value map) {
   NVVM::PrefetchOp::create(*this, NVVM::PrefetchCacheLevelAttr(),
                            NVVM::CacheEvictionPriorityAttr(), map, Value(),

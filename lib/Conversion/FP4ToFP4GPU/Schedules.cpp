@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The table of schedules by family. Tiles are those of NVIDIA's own kernels for
-// the same instructions (CUTLASS examples 79 and 72).
+// The table of schedules by family and shape. Tiles of 128 rows are those of
+// NVIDIA's own kernels for the same instructions (CUTLASS examples 79 and 72).
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,38 +19,91 @@ namespace fp4::gpu {
 namespace {
 struct ScheduleRow {
   GPUFamily family;
+  /// The row is for at most so many rows of the result, all if 0, and at least
+  /// so many tiles.
+  int64_t maxRows, minTiles;
   int64_t tileM, tileN, tileK;
   int64_t warpsM, warpsN;
+  bool isSwapped;
+  StringLiteral reason;
 };
 } // namespace
 
-/// The first row whose depth divides the problem's is taken.
+// clang-format off
+/// The first row that suits the problem is taken; the last one of a family
+/// suits all. A depth of 256 elements is a swizzled row of 128 bytes, the
+/// longest that TMA copies.
 static constexpr ScheduleRow schedules[] = {
-    {GPUFamily::SM120, 128, 128, 128, 2, 2},
-    {GPUFamily::SM100, 128, 128, 256, 4, 1},
-    {GPUFamily::SM100, 128, 128, 128, 4, 1},
+    {GPUFamily::SM120,   8,   0,   8, 128, 256, 1, 4, true,
+     "up to 8 rows: the weight streams through operand A"},
+    {GPUFamily::SM120,  16,   0,  16, 128, 256, 1, 4, true,
+     "up to 16 rows: the weight streams through operand A"},
+    {GPUFamily::SM120,  32,   0,  32, 128, 256, 1, 4, false,
+     "up to 32 rows: no more rows than there are"},
+    {GPUFamily::SM120,  64,   0,  64, 128, 256, 2, 2, false,
+     "up to 64 rows: no more rows than there are"},
+    {GPUFamily::SM120,   0, 256, 256, 128, 128, 4, 2, false,
+     "many tiles: a large one reads less memory for each product"},
+    {GPUFamily::SM120,   0,   0, 128, 128, 128, 2, 2, false,
+     "the tile for any number of rows"},
+    {GPUFamily::SM100,   0,   0, 128, 128, 256, 4, 1, false,
+     "the tile for any number of rows"},
 };
+// clang-format on
 
 /// More stages than this hide no further latency.
 static constexpr int64_t kMaxStages = 8;
 /// Shared memory kept for barriers and the like.
 static constexpr int64_t kReservedBytes = 1024;
 
-ScheduleAttr chooseSchedule(const MatmulProblem &problem, const GPUArch &arch) {
+/// Dynamic rows may be many: only rows of the table without a limit will do,
+/// and no number of tiles is promised.
+static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem) {
+  if (problem.hasDynamicRows())
+    return row.maxRows == 0 && row.minTiles == 0;
+  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
+                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
+  return (row.maxRows == 0 || problem.rows <= row.maxRows) &&
+         tiles >= row.minTiles;
+}
+
+/// The depth of the row, or 128 if it is more and does not divide the problem's
+/// or is not reached by it. (Scales of 32 elements allow no less.)
+static int64_t chooseDepth(const ScheduleRow &row,
+                           const MatmulProblem &problem) {
+  constexpr int64_t kLeast = 128;
+  bool isShort = row.maxRows == 0 ? problem.depth % row.tileK != 0
+                                  : problem.depth <= kLeast;
+  return isShort ? kLeast : row.tileK;
+}
+
+/// As many stages as fit; a tile of scales has always 128 rows.
+static int64_t countStages(const ScheduleRow &row, int64_t depth,
+                           const MatmulProblem &problem, const GPUArch &arch) {
+  auto scaleRows = [](int64_t rows) {
+    return llvm::alignTo(rows, kScaleTileRows);
+  };
+  int64_t bytes = (row.tileM + row.tileN) * depth / 2 +
+                  (scaleRows(row.tileM) + scaleRows(row.tileN)) * depth /
+                      problem.format.getBlockCols();
+  int64_t stageBytes = llvm::alignTo(bytes, 1024);
+  return std::min(kMaxStages, (arch.sharedBytes - kReservedBytes) / stageBytes);
+}
+
+ScheduleChoice chooseSchedule(const MatmulProblem &problem,
+                              const GPUArch &arch) {
   if (problem.schedule)
-    return problem.schedule;
-  const ScheduleRow *row = llvm::find_if(schedules, [&](const ScheduleRow &r) {
-    return r.family == arch.family && problem.depth % r.tileK == 0;
-  });
-  assert(row != std::end(schedules) && "depth is a multiple of 128");
-  int64_t extent = row->tileM + row->tileN;
-  int64_t stageBytes = extent * row->tileK / 2 +
-                       extent * row->tileK / problem.format.getBlockCols();
-  int64_t stages = std::min(
-      kMaxStages, (arch.sharedBytes - kReservedBytes) /
-                      static_cast<int64_t>(llvm::alignTo(stageBytes, 1024)));
-  return ScheduleAttr::get(problem.format.getContext(), row->tileM, row->tileN,
-                           row->tileK, stages, row->warpsM, row->warpsN);
+    return {problem.schedule, "fp4gpu.schedule asks for it"};
+  const ScheduleRow *row = nullptr;
+  for (const ScheduleRow &candidate : schedules)
+    if (candidate.family == arch.family && (!row || !isSuitable(*row, problem)))
+      row = &candidate;
+  int64_t depth = chooseDepth(*row, problem);
+  auto schedule =
+      ScheduleAttr::get(problem.format.getContext(), row->tileM, row->tileN,
+                        depth, countStages(*row, depth, problem, arch),
+                        row->warpsM, row->warpsN, row->isSwapped);
+  return {schedule, row->reason};
 }
 
 } // namespace fp4::gpu

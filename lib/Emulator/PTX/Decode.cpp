@@ -200,6 +200,17 @@ bool Decoder::needVector(size_t index, size_t least, size_t most) {
   return false;
 }
 
+void Decoder::unwrap(size_t index) {
+  Operand &op = instr.ops[index];
+  if (op.kind != Operand::Kind::Vector)
+    return;
+  if (op.elems.size() != 1)
+    return fail("expected 1 register in operand " + std::to_string(index + 1) +
+                ", got " + std::to_string(op.elems.size()));
+  Operand element = op.elems[0];
+  op = std::move(element);
+}
+
 bool Decoder::needAddress(size_t index) {
   if (index < instr.ops.size() &&
       instr.ops[index].kind == Operand::Kind::Address)

@@ -82,6 +82,8 @@ public:
   /// Operand `index` is a vector of `count` elements (or one scalar when
   /// `count` is 1, which becomes a vector).
   bool needVector(size_t index, size_t least, size_t most);
+  /// Operand `index` may be a scalar in braces; takes them off.
+  void unwrap(size_t index);
   bool needAddress(size_t index);
   bool needReg(size_t index);
   /// Drops a trailing cache-policy operand.

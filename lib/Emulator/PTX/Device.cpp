@@ -143,6 +143,10 @@ Expected<uint64_t> Device::allocate(size_t bytes) {
   return impl->memory.allocate(bytes);
 }
 
+Status Device::map(void *memory, size_t bytes) {
+  return impl->memory.map(memory, bytes);
+}
+
 Status Device::free(uint64_t address) { return impl->memory.free(address); }
 
 static Expected<uint8_t *> hostRange(GlobalMemory &memory, uint64_t address,

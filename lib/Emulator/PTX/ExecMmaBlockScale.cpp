@@ -65,7 +65,7 @@ struct Selector {
 };
 } // namespace
 
-/// LLVM puts the ids in registers; they are constants all the same.
+/// nvcc and LLVM put the ids in registers; they are constants all the same.
 static Selector readSelector(Warp &warp, const Instr &instr, unsigned operand,
                              unsigned maxThread) {
   const std::vector<Operand> &ids = instr.ops[operand].elems;
@@ -273,6 +273,8 @@ void decodeMmaBlockScale(Decoder &d, unsigned k, std::string_view kind) {
   if (!d.needOperands(8) || !d.needVector(0, 4, 4) || !d.needVector(1, 4, 4) ||
       !d.needVector(2, 2, 2) || !d.needVector(3, 4, 4))
     return;
+  for (unsigned operand : {4, 6})
+    d.unwrap(operand);
   checkSelector(d, 5, i.vec, 1);
   checkSelector(d, 7, i.vec, 3);
   i.ownPoison = true;

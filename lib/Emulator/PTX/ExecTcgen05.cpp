@@ -194,9 +194,11 @@ static void forEachCell(const Instr &instr, uint32_t address, unsigned thread,
     body(lane, column + 1, 16u);
 }
 
-/// Traps when the warp reads what a tensor-core operation wrote, without a
-/// tcgen05.fence::after_thread_sync in between.
+/// Traps, if asked to, when the warp reads what a tensor-core operation wrote
+/// without a tcgen05.fence::after_thread_sync in between.
 static void checkFence(Warp &warp, uint32_t address, unsigned columns) {
+  if (!warp.launch.options.strictTensorMemory)
+    return;
   TensorMemory &memory = tensorMemoryOf(warp.cta);
   for (unsigned i = 0; i < columns; ++i) {
     unsigned column = (address & 0xFFFF) + i;
@@ -219,7 +221,9 @@ static void loadTensorMemory(Warp &warp, const Instr &instr) {
   op.kind = AsyncOp::Kind::TensorLoad;
   op.warp = &warp;
   op.lanes = warp.active;
+  ++warp.tensorLoads;
   op.finish = [=, issuer = &warp](uint32_t lanes) {
+    --issuer->tensorLoads;
     TensorMemory &memory = tensorMemoryOf(issuer->cta);
     const std::vector<Operand> &regs = site->ops[0].elems;
     forEachLane(lanes, [&](unsigned thread) {
@@ -272,7 +276,12 @@ static void storeTensorMemory(Warp &warp, const Instr &instr) {
                     });
     });
   };
-  warp.cta.cluster.async.issue(std::move(op));
+  AsyncQueue &queue = warp.cta.cluster.async;
+  if (warp.launch.options.strictTensorMemory)
+    return queue.issue(std::move(op));
+  // Loads and stores of a warp keep their order.
+  queue.waitWarp(warp, AsyncOp::Kind::TensorLoad);
+  op.finish(warp.active);
 }
 
 /// `.shape.xN` and the packing; false on a mismatch of registers.

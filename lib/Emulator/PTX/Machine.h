@@ -151,6 +151,8 @@ public:
   uint32_t clusterArrived = 0;
   /// Writes to tensor memory that tcgen05.fence::after_thread_sync let it see.
   uint64_t tensorFence = 0;
+  /// tcgen05.ld that have not taken effect.
+  uint32_t tensorLoads = 0;
   /// CC.CF of the extended-precision instructions.
   uint32_t carry = 0;
   uint64_t clock = 0;
@@ -233,6 +235,7 @@ private:
   void runFragment(uint32_t &quantum);
   bool converge(const Instr &instr);
   void execute(const Instr &instr);
+  void awaitTensorLoads(const Instr &instr);
   void passArguments(Frame &callee, const Instr &site);
   void passResults(Frame &callee);
 

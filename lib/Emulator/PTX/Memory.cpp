@@ -38,7 +38,8 @@ Expected<uint64_t> GlobalMemory::allocate(uint64_t size, uint64_t align) {
                          " bytes of device memory");
   auto allocation = std::make_unique<Allocation>();
   allocation->size = size;
-  allocation->bytes.reset(new (std::nothrow) uint8_t[size + 16]());
+  allocation->owned.reset(new (std::nothrow) uint8_t[size + 16]());
+  allocation->bytes = allocation->owned.get();
   if (!allocation->bytes)
     return Status::error("out of host memory for " + std::to_string(size) +
                          " bytes of device memory");
@@ -52,11 +53,27 @@ Expected<uint64_t> GlobalMemory::allocate(uint64_t size, uint64_t align) {
   return base;
 }
 
+Status GlobalMemory::map(void *memory, uint64_t size) {
+  uint64_t base = reinterpret_cast<uintptr_t>(memory);
+  auto after = allocations.lower_bound(base);
+  if ((base < kGlobalBase && base + size > kFunctionWindow) || find(base) ||
+      (after != allocations.end() && after->first < base + size))
+    return Status::error("cannot map " + std::to_string(size) + " bytes at " +
+                         hex(base) + ": the emulator uses these addresses");
+  auto allocation = std::make_unique<Allocation>();
+  allocation->base = base;
+  allocation->size = size;
+  allocation->bytes = static_cast<uint8_t *>(memory);
+  allocations.emplace(base, std::move(allocation));
+  return Status::success();
+}
+
 Status GlobalMemory::free(uint64_t base) {
   auto found = allocations.find(base);
   if (found == allocations.end())
     return Status::error(hex(base) + " is not the start of an allocation");
-  total -= found->second->size;
+  if (found->second->owned)
+    total -= found->second->size;
   allocations.erase(found);
   return Status::success();
 }
@@ -166,7 +183,10 @@ Location Warp::locate(Space space, uint64_t addr, unsigned size, unsigned align,
   switch (space) {
   case Space::SharedCTA:
   case Space::SharedCluster:
-    // A 64-bit shared pointer may also be a generic one's low half.
+    // ThunderKittens names shared memory by generic pointers; hardware looks at
+    // the low half only.
+    if ((addr & kWindowMask) == kSharedWindow)
+      addr &= ~kWindowMask;
     return locateShared(*this, addr, size, lane, access);
   case Space::Local:
     return locateLocal(*this, addr & ~kWindowMask, size, lane, access);

@@ -47,10 +47,14 @@ public:
     uint64_t base = 0;
     uint64_t size = 0;
     bool readOnly = false;
-    std::unique_ptr<uint8_t[]> bytes;
+    uint8_t *bytes = nullptr;
+    /// Null where `bytes` is memory of the caller.
+    std::unique_ptr<uint8_t[]> owned;
   };
 
   Expected<uint64_t> allocate(uint64_t size, uint64_t align = 256);
+  /// Makes memory of the caller an allocation at its own address.
+  Status map(void *memory, uint64_t size);
   Status free(uint64_t base);
   /// The allocation that holds `address`, or null.
   Allocation *find(uint64_t address) const;

@@ -240,8 +240,22 @@ bool Warp::converge(const Instr &instr) {
 // The interpreter loop
 //===----------------------------------------------------------------------===//
 
+/// As on hardware, an instruction waits for registers that a tcgen05.ld has
+/// yet to write: they are undefined until then.
+void Warp::awaitTensorLoads(const Instr &instr) {
+  uint32_t undefined = 0;
+  for (const auto *slots :
+       {&instr.trapSlots, &instr.sourceSlots, &instr.resultSlots})
+    for (int32_t slot : *slots)
+      undefined |= frame->poison[slot];
+  if (undefined & active)
+    cta.cluster.async.waitWarp(*this, AsyncOp::Kind::TensorLoad);
+}
+
 void Warp::execute(const Instr &instr) {
   Frame &here = *frame;
+  if (tensorLoads && !launch.options.strictTensorMemory)
+    awaitTensorLoads(instr);
   if (launch.options.trapUninitialized)
     for (int32_t slot : instr.trapSlots)
       if (here.poison[slot] & active)

@@ -1,10 +1,10 @@
 // RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4gpu-to-nvvm=target=sm_120a
 // RUN: not fp4-opt %s --split-input-file --convert-fp4gpu-to-nvvm=target=sm_90a 2>&1 | FileCheck %s
-// CHECK: error: unsupported target 'sm_90a'; supported: sm_100a, sm_103a, sm_120a, sm_121a
+// CHECK: error: unsupported target 'sm_90a'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
 
 // Schedules that mma.sync has no warps, memory or threads for.
 
-// expected-error @below {{'fp4gpu.kernel' op expected warps that own 32, 64 or 128 rows and columns and at most 4096 elements, got 128x64}}
+// expected-error @below {{'fp4gpu.kernel' op expected warps that own 16, 32, 64 or 128 rows, 8 to 128 columns (the reverse if swapped) and at most 4096 elements, got 128x64}}
 fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)
@@ -226,6 +226,156 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
 fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x64x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x64>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<64x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] shared_by 2 : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x64>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<64x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      // expected-error @below {{'fp4gpu.mma' op expected 'part' to be the index that the tile was copied at}}
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb part %m : !fp4gpu.acc<128x64>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x64>
+    } : !fp4gpu.acc<128x64>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x64>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      // expected-error @below {{'fp4gpu.copy' op expected a tile that is shared by 1, got 2}}
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] shared_by 2 : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'transposed' iff the schedule is swapped}}
+    fp4gpu.epilogue %sum transposed -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x?xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected a gated product with a tile of a multiple of 16 columns and a static number of columns}}
+    fp4gpu.epilogue %sum gated -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %u: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x?xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected warps that own at least 16 columns of a gated product, got 8}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 1x16>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum gated -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %u: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
     schedule <tile = 128x128x128, stages = 2, warps = 2x2>
     arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
@@ -347,30 +497,30 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
 
 // -----
 
-// expected-error @below {{'fp4gpu.kernel' op expected a tile of multiples of 128 rows and columns, got 64x128}}
+// expected-error @below {{'fp4gpu.kernel' op expected a tile of multiples or divisors of 128 rows and columns, got 192x128}}
 fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)
-    schedule <tile = 64x128x128, stages = 2, warps = 2x2>
+    schedule <tile = 192x128x128, stages = 2, warps = 2x2>
     arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
-    %zero = fp4gpu.zero : !fp4gpu.acc<64x128>
+    %zero = fp4gpu.zero : !fp4gpu.acc<192x128>
     %sum = fp4gpu.pipeline 1 init(%zero) produce {
     ^bb0(%k: index):
-      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<64x128xf4E2M1FN>
-      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<192x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<2x1x32x4x4xf8E8M0FNU>
       %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
       %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
-      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<192x128xf4E2M1FN>, !fp4gpu.tile<2x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
     } consume {
-    ^bb0(%c: !fp4gpu.acc<64x128>, %a: !fp4gpu.tile<64x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
-      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<64x128>, !fp4gpu.tile<64x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
-      fp4gpu.yield %d : !fp4gpu.acc<64x128>
-    } : !fp4gpu.acc<64x128>
+    ^bb0(%c: !fp4gpu.acc<192x128>, %a: !fp4gpu.tile<192x128xf4E2M1FN>, %sa: !fp4gpu.tile<2x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<192x128>, !fp4gpu.tile<192x128xf4E2M1FN>, !fp4gpu.tile<2x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<192x128>
+    } : !fp4gpu.acc<192x128>
     fp4gpu.epilogue %sum -> %out[%m, %n] columns(%bias : memref<128xf32>) {
     ^bb0(%x: f32, %v: f32):
       %y = arith.addf %x, %v : f32
       fp4gpu.yield %y : f32
-    } : !fp4gpu.acc<64x128>, memref<128x128xf32>
+    } : !fp4gpu.acc<192x128>, memref<128x128xf32>
   }
 }

@@ -14,6 +14,19 @@ func.func @lays_out_constant_weight(%x: !fp4.tensor<16x128, #fp4.mxfp4>) -> tens
   return %y : tensor<16x8xf32>
 }
 
+// Three blocks of 16 are 24 bytes a row; rows are padded to 32.
+
+// CHECK-LABEL: func.func @pads_rows
+// CHECK: %[[ELEMENTS:.*]] = arith.constant dense<"0x{{((21){24}(00){8})+}}"> : tensor<8x32xi8>
+// CHECK: fp4gpu.unprepack %[[ELEMENTS]], %{{.*}} : tensor<8x32xi8>, tensor<1x1x32x4x4xi8>, tensor<f32> -> !fp4.tensor<8x48, #fp4.nvfp4>
+func.func @pads_rows(%x: !fp4.tensor<16x48, #fp4.nvfp4>) -> tensor<16x8xf32> {
+  %w = fp4.constant <
+      elements = dense<33> : tensor<8x24xi8>,
+      scales = dense<56> : tensor<8x3xi8>, tensor_scale = 1.0 : f32> : !fp4.tensor<8x48, #fp4.nvfp4>
+  %y = fp4.matmul %x, %w : !fp4.tensor<16x48, #fp4.nvfp4>, !fp4.tensor<8x48, #fp4.nvfp4> -> tensor<16x8xf32>
+  return %y : tensor<16x8xf32>
+}
+
 // A float activation: no kernel will read the weight.
 
 // CHECK-LABEL: func.func @keeps_weight_without_kernel

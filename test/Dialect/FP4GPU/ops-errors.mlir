@@ -285,6 +285,26 @@ fp4gpu.kernel @k(%a: memref<256x512xf4E2M1FN>)
 
 // -----
 
+// copy C3
+fp4gpu.kernel @k(%a: memref<256x512xf4E2M1FN>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["a"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 4 init(%zero) produce {
+    ^bb0(%k: index):
+      // expected-error @below {{'fp4gpu.copy' op expected 'shared_by' to be positive and an index, got 0 and 2 indices}}
+      %t = fp4gpu.copy %a[%m, %k] shared_by 0 : memref<256x512xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      fp4gpu.yield %t : !fp4gpu.tile<128x128xf4E2M1FN>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %t: !fp4gpu.tile<128x128xf4E2M1FN>):
+      fp4gpu.yield %c : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+  }
+}
+
+// -----
+
 // mma C1
 func.func @f(%c: !fp4gpu.acc<128x256>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>) {
   // expected-error @below {{'fp4gpu.mma' op expected 'rhs' of shape 256x128, got 128x128}}
@@ -325,6 +345,24 @@ func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x96xf4E2M1FN>, %sa: !
 func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>) {
   // expected-error @below {{'fp4gpu.mma' op expected f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales on both sides, got 'f4E2M1FN' scaled 'f8E4M3FN' and 'f4E2M1FN' scaled 'f8E8M0FNU'}}
   %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+  return
+}
+
+// -----
+
+// mma C4
+func.func @f(%c: !fp4gpu.acc<128x32>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<32x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>) {
+  // expected-error @below {{'fp4gpu.mma' op expected a 'part' of 'rhs' with 32 rows, got none}}
+  %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x32>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, !fp4gpu.tile<32x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>
+  return
+}
+
+// -----
+
+// mma C4
+func.func @f(%p: index, %c: !fp4gpu.acc<48x128>, %a: !fp4gpu.tile<48x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>) {
+  // expected-error @below {{'fp4gpu.mma' op expected 'lhs' to have at least 128 rows or a divisor of it, got 48}}
+  %d = fp4gpu.mma %c, %a scaled %sa part %p, %b scaled %sb : !fp4gpu.acc<48x128>, !fp4gpu.tile<48x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>
   return
 }
 
@@ -374,6 +412,65 @@ fp4gpu.kernel @k(%d: memref<256x256xf32>, %v: memref<256xbf16>)
       fp4gpu.yield %x : f32
     } : !fp4gpu.acc<128x128>, memref<256x256xf32>
   }
+}
+
+// -----
+
+// epilogue C2
+fp4gpu.kernel @k(%d: memref<256x256xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["d"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected a body that takes 'f32', 'f32', got 'f32'}}
+    fp4gpu.epilogue %zero gated -> %d[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<256x256xf32>
+  }
+}
+
+// -----
+
+// epilogue C5
+fp4gpu.kernel @k(%d: memref<256x256xf32>, %r: memref<256x128xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["d", "r"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'matrices' of the shape of 'dest', 'memref<256x256xf32>', got 'memref<256x128xf32>'}}
+    fp4gpu.epilogue %zero -> %d[%m, %n] matrices(%r : memref<256x128xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<256x256xf32>
+  }
+}
+
+// -----
+
+// interleave C1
+func.func @f(%a: tensor<12x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'first' to be a matrix with a multiple of 8 rows, got 'tensor<12x16xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<12x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<24x16xi8>, tensor<1x1x32x4x4xi8>
+  return
+}
+
+// -----
+
+// interleave C1
+func.func @f(%a: tensor<8x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'elements' of type 'tensor<16x16xi8>', got 'tensor<8x16xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<8x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<8x16xi8>, tensor<1x1x32x4x4xi8>
+  return
+}
+
+// -----
+
+// interleave C2
+func.func @f(%a: tensor<136x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'first_scales' of shape 2xCx32x4x4, got 'tensor<1x1x32x4x4xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<136x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<272x16xi8>, tensor<3x1x32x4x4xi8>
+  return
 }
 
 // -----

@@ -204,6 +204,7 @@ std::vector<std::string> survivors(const Problem &problem,
   std::string text = readTestFile(problem.kernel.file);
   LaunchOptions options;
   options.stepBudget = 2'000'000;
+  options.strictTensorMemory = true;
   std::vector<uint16_t> reference;
   Expected<Statistics> stats = problem.run(text, options, reference);
   EXPECT_TRUE(stats.ok()) << stats.message();

@@ -15,7 +15,13 @@
 // the rows g and g+8 of one 16-row block (t = 0, 1), with thread-id 1 those of
 // the next (t = 2, 3); as scale B with thread-id t the columns of the t-th of
 // four 8-column blocks. So one register serves 32 rows or columns, and one
-// vector load gives the scales of a warp's whole edge.
+// vector load gives the scales of a warp's whole edge. A warp that owns fewer
+// than 32 begins anywhere in the 32; its lanes load from there on, so that the
+// thread-ids, which are constants of the instruction, stay the same.
+//
+// With a swapped schedule the weight is operand A and the activation, of which
+// there are few rows, operand B: the granularity of rows is then 8, and each
+// byte of the weight is loaded once for all of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,69 +35,106 @@ namespace fp4::gpu {
 using Values = KernelBuilder::Values;
 
 namespace {
+/// What a warp owns of one operand's rows: A has the rows of the accumulators,
+/// B their columns.
+struct WarpSide {
+  const TilePlan &elements, &scales;
+  /// Rows of the tile, those of a warp, and how many warps share them.
+  int64_t tileRows, extent, warps;
+  /// First row of the warp in the tile, and in the tile of scales.
+  Value row, scaleRow;
+};
+
 class WarpMatmul {
 public:
   WarpMatmul(KernelPlan &plan, KernelBuilder &builder)
       : plan(plan), b(builder), skeleton(plan, builder),
-        warpM(plan.schedule.getTileM() / plan.schedule.getWarpsM()),
-        warpN(plan.schedule.getTileN() / plan.schedule.getWarpsN()) {}
+        isSwapped(plan.schedule.getSwapped()),
+        sideA(makeSide(plan.lhs, plan.lhsScales, plan.getAccRows(),
+                       isSwapped ? plan.schedule.getWarpsN()
+                                 : plan.schedule.getWarpsM())),
+        sideB(makeSide(plan.rhs, plan.rhsScales, plan.getAccColumns(),
+                       isSwapped ? plan.schedule.getWarpsM()
+                                 : plan.schedule.getWarpsN())) {}
 
   LogicalResult check();
   void emit(Operation *device);
 
 private:
   static constexpr int64_t kDepth = 64; // of one instruction
-  int64_t getConsumers() const {
-    return plan.schedule.getWarpsM() * plan.schedule.getWarpsN();
+  /// 8 warps of the one and 4 of the other have 64 K registers together.
+  static constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
+  static WarpSide makeSide(const TilePlan &elements, const TilePlan &scales,
+                           int64_t rows, int64_t warps) {
+    return {elements, scales, rows, rows / warps, warps, {}, {}};
   }
-  int64_t getThreads() const { return 32 * (getConsumers() + 1); }
-  int64_t getRowBlocks() const { return warpM / 16; }
-  int64_t getColumnBlocks() const { return warpN / 8; }
+  int64_t getConsumers() const { return sideA.warps * sideB.warps; }
+  /// A quarter of the SM has the registers of every fourth warp. With eight
+  /// large consumers one more warp would leave each thread 168 registers; a
+  /// whole warpgroup of producers, three of them idle, gives most of its own
+  /// to the consumers.
+  bool hasProducerGroup() const {
+    return getConsumers() == 8 && getAccumulators() == 128;
+  }
+  int64_t getThreads() const {
+    return 32 * (getConsumers() + (hasProducerGroup() ? 4 : 1));
+  }
+  int64_t getRowBlocks() const { return sideA.extent / 16; }
+  int64_t getColumnBlocks() const { return sideB.extent / 8; }
+  int64_t getAccumulators() const { return sideA.extent * sideB.extent / 32; }
+  /// The four registers of a 16x8 block.
+  int64_t getBlock(int64_t i, int64_t j) const {
+    return (i * getColumnBlocks() + j) * 4;
+  }
 
+  void placeWarp(Value warp);
+  void placeInScaleTile(WarpSide &side, Value tileIndex);
   void emitConsumer(Value lane, Value warp);
   Values emitStage(Value stage, ValueRange accumulators);
   void emitEpilogue(Value m, Value n, ValueRange accumulators);
-  /// The register fragments of 16 rows each, `count` of them, at depth step
-  /// `step` of a tile whose first row for this warp is `row`.
-  SmallVector<Values> loadFragments(const TilePlan &tile, Value address,
-                                    Value row, int64_t count, int64_t step);
-  /// One word per 32 rows, for the warp's `extent` rows that begin at group
-  /// `group` of 32.
-  Values loadScales(const TilePlan &tile, Value address, Value group,
-                    int64_t extent, int64_t chunk);
+  void storeRowPairs(Value row, Value column, ValueRange accumulators);
+  void storeTransposed(Value row, Value column, ValueRange accumulators);
+  Value getFragmentAddress(const WarpSide &side, Value stage, Value laneRow,
+                           Value chunk);
+  SmallVector<Values> loadFragmentsA(Value stage, int64_t step);
+  void loadFragmentsB(Value stage, int64_t step, SmallVector<Values> &blocks);
+  Values loadScales(const WarpSide &side, Value stage, int64_t chunk);
 
   KernelPlan &plan;
   KernelBuilder &b;
   KernelSkeleton skeleton;
-  int64_t warpM, warpN;
-  /// Position of the warp's part in the tile.
-  Value warpRow, warpColumn;
+  bool isSwapped;
+  WarpSide sideA, sideB;
   /// lane = 4 * group + member.
   Value lane, group, member;
 };
 } // namespace
 
 LogicalResult WarpMatmul::check() {
-  ScheduleAttr schedule = plan.schedule;
-  auto isEdge = [](int64_t extent) {
-    return llvm::is_contained({32, 64, 128}, extent);
+  auto fail = [&]() { return plan.kernel.emitOpError() << "expected "; };
+  auto isServed = [&](const WarpSide &side, int64_t least) {
+    return side.tileRows % side.warps == 0 && side.extent >= least &&
+           side.extent <= 128 && llvm::isPowerOf2_64(side.extent);
   };
-  if (schedule.getTileM() % schedule.getWarpsM() != 0 ||
-      schedule.getTileN() % schedule.getWarpsN() != 0 || !isEdge(warpM) ||
-      !isEdge(warpN) || warpM * warpN > 64 * 64)
-    return plan.kernel.emitOpError()
-           << "expected warps that own 32, 64 or 128 rows and columns and at "
-              "most 4096 elements, got "
-           << warpM << "x" << warpN;
-  int64_t bytes = plan.getRingBytes() + 16 * schedule.getStages();
+  if (!isServed(sideA, 16) || !isServed(sideB, 8) || getAccumulators() > 128)
+    return fail() << "warps that own 16, 32, 64 or 128 rows, 8 to 128 columns "
+                     "(the reverse if swapped) and at most 4096 elements, got "
+                  << (isSwapped ? sideB : sideA).extent << "x"
+                  << (isSwapped ? sideA : sideB).extent;
+  if (getColumnBlocks() == 1 && plan.schedule.getTileK() < 2 * kDepth)
+    return fail() << "a depth of at least 128 for warps with 8 columns (rows "
+                     "if swapped), got "
+                  << plan.schedule.getTileK();
+  if (plan.epilogue.getGated() && !isSwapped && getColumnBlocks() == 1)
+    return fail() << "warps that own at least 16 columns of a gated product, "
+                     "got 8";
+  int64_t bytes = plan.getRingBytes() + 16 * plan.schedule.getStages();
   if (bytes > plan.arch->sharedBytes)
-    return plan.kernel.emitOpError()
-           << "expected at most " << plan.arch->sharedBytes
-           << " bytes of shared memory for " << plan.arch->name << ", got "
-           << bytes;
+    return fail() << "at most " << plan.arch->sharedBytes
+                  << " bytes of shared memory for " << plan.arch->name
+                  << ", got " << bytes;
   if (getThreads() > 1024)
-    return plan.kernel.emitOpError()
-           << "expected at most 1024 threads, got " << getThreads();
+    return fail() << "at most 1024 threads, got " << getThreads();
   return success();
 }
 
@@ -99,37 +142,72 @@ LogicalResult WarpMatmul::check() {
 // Loads of one stage
 //===----------------------------------------------------------------------===//
 
-SmallVector<Values> WarpMatmul::loadFragments(const TilePlan &tile,
-                                              Value address, Value row,
-                                              int64_t count, int64_t step) {
-  // Lane l gives the address of row l % 16 and 16-byte chunk l / 16 of the two
-  // that make up the depth of an instruction. TMA has exchanged chunks by the
-  // address bits from 7 on, which depend on the row in the tile alone and, as
-  // blocks of 16 rows begin at multiples of 1024 or 512 bytes, on the lane.
-  int64_t rowBytes = tile.getRowBytes();
-  int64_t chunks = rowBytes / 16;
-  Value laneRow = b.bitAnd(lane, 15);
-  Value chunk = b.add(b.shiftRight(lane, 4), 2 * step);
+/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. TMA
+/// has exchanged chunks by the address bits from 7 on, which depend on the row
+/// in the tile alone and, as the warp's part and blocks of rows in it begin at
+/// multiples of eight rows, on `laneRow` alone.
+Value WarpMatmul::getFragmentAddress(const WarpSide &side, Value stage,
+                                     Value laneRow, Value chunk) {
+  int64_t rowBytes = side.elements.getRowBytes();
   Value exchange =
-      b.bitAnd(b.shiftRight(b.mul(laneRow, rowBytes), 7), chunks - 1);
+      b.bitAnd(b.shiftRight(b.mul(laneRow, rowBytes), 7), rowBytes / 16 - 1);
   Value chunkOffset = b.mul(b.bitXor(chunk, exchange), 16);
-  Value offset = b.add(b.mul(b.add(row, laneRow), rowBytes), chunkOffset);
-  Value base = b.at(address, offset);
+  Value offset = b.add(b.mul(b.add(side.row, laneRow), rowBytes), chunkOffset);
+  return b.at(skeleton.tileAddress(side.elements, stage), offset);
+}
+
+/// Blocks of 16 rows: lane l gives the address of row l % 16 and chunk l / 16
+/// of the two that make up the depth of an instruction.
+SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
+  Value base = getFragmentAddress(sideA, stage, b.bitAnd(lane, 15),
+                                  b.add(b.shiftRight(lane, 4), 2 * step));
   SmallVector<Values> fragments;
-  for (int64_t i = 0; i < count; ++i)
-    fragments.push_back(b.loadMatrixX4(b.at(base, i * 16 * rowBytes)));
+  for (int64_t i = 0; i < getRowBlocks(); ++i)
+    fragments.push_back(
+        b.loadMatrixX4(b.at(base, i * 16 * sideA.elements.getRowBytes())));
   return fragments;
 }
 
-Values WarpMatmul::loadScales(const TilePlan &tile, Value address, Value group,
-                              int64_t extent, int64_t chunk) {
-  int64_t words = extent / 32;
-  int64_t chunksPerRow = tile.getShape()[1];
-  Value entry = b.add(b.mul(member, 8), this->group);
-  Value rowTile = b.shiftRight(group, 2);
-  Value offset = b.add(b.mul(rowTile, chunksPerRow * 512),
-                       b.add(b.mul(entry, 16), b.mul(b.bitAnd(group, 3), 4)));
-  Value source = b.at(b.at(address, offset), chunk * 512);
+/// Blocks of 8 columns in `blocks`: two of them by each load, or, if there is
+/// only one, that of this and of the next step. The two registers of a block
+/// come from neighbouring matrices of a load, for the instruction wants them in
+/// an aligned pair: any other order costs two moves for each product.
+void WarpMatmul::loadFragmentsB(Value stage, int64_t step,
+                                SmallVector<Values> &blocks) {
+  bool isSingle = getColumnBlocks() == 1;
+  if (isSingle && step % 2 == 1) {
+    blocks.erase(blocks.begin());
+    return;
+  }
+  blocks.clear();
+  // Lanes 8i to 8i + 7 give the rows of matrix i.
+  Value row = b.bitAnd(lane, 7), matrix = b.shiftRight(lane, 3);
+  Value chunk = isSingle ? matrix : b.bitAnd(matrix, 1);
+  if (!isSingle)
+    row = b.add(row, b.mul(b.shiftRight(matrix, 1), 8));
+  Value base = getFragmentAddress(sideB, stage, row, b.add(chunk, 2 * step));
+  for (int64_t j = 0; j < getColumnBlocks(); j += 2) {
+    Values four =
+        b.loadMatrixX4(b.at(base, j * 8 * sideB.elements.getRowBytes()));
+    blocks.push_back({four[0], four[1]});
+    blocks.push_back({four[2], four[3]});
+  }
+}
+
+/// One word per 32 rows of the warp.
+Values WarpMatmul::loadScales(const WarpSide &side, Value stage,
+                              int64_t chunk) {
+  int64_t words = llvm::divideCeil(side.extent, 32);
+  Value entry = b.add(b.mul(member, 8), group);
+  if (side.extent < 32)
+    entry = b.bitAnd(b.add(entry, side.scaleRow), 31);
+  Value rowTile = b.shiftRight(side.scaleRow, 7);
+  Value word = b.bitAnd(b.shiftRight(side.scaleRow, 5), 3);
+  int64_t chunks = side.scales.getShape()[1];
+  Value offset = b.add(b.mul(rowTile, chunks * 512),
+                       b.add(b.mul(entry, 16), b.mul(word, 4)));
+  Value source =
+      b.at(b.at(skeleton.tileAddress(side.scales, stage), offset), chunk * 512);
   if (words == 1)
     return {b.load(b.getI32Type(), source, 4)};
   return b.unpack(
@@ -137,37 +215,26 @@ Values WarpMatmul::loadScales(const TilePlan &tile, Value address, Value group,
 }
 
 Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
-  Value lhs = skeleton.tileAddress(plan.lhs, stage);
-  Value rhs = skeleton.tileAddress(plan.rhs, stage);
-  Value lhsScales = skeleton.tileAddress(plan.lhsScales, stage);
-  Value rhsScales = skeleton.tileAddress(plan.rhsScales, stage);
   // An instruction takes 4 scales of 16 elements, a whole word, or 2 of 32: the
   // halves of a word serve two steps.
-  bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
-  int64_t stepsPerWord = isUE4M3 ? 1 : 2;
+  int64_t stepsPerWord = plan.scaleKind == ScaleKind::UE4M3 ? 1 : 2;
   Values sums(accumulators), scaleA, scaleB;
+  SmallVector<Values> blocksB;
   for (int64_t step = 0; step < plan.schedule.getTileK() / kDepth; ++step) {
-    SmallVector<Values> a =
-        loadFragments(plan.lhs, lhs, warpRow, getRowBlocks(), step);
-    // 16 columns at a time: registers 0 and 2 are those of the first 8.
-    SmallVector<Values> bPairs =
-        loadFragments(plan.rhs, rhs, warpColumn, getColumnBlocks() / 2, step);
+    SmallVector<Values> blocksA = loadFragmentsA(stage, step);
+    loadFragmentsB(stage, step, blocksB);
     if (step % stepsPerWord == 0) {
-      int64_t chunk = step / stepsPerWord;
-      scaleA = loadScales(plan.lhsScales, lhsScales, b.shiftRight(warpRow, 5),
-                          warpM, chunk);
-      scaleB = loadScales(plan.rhsScales, rhsScales,
-                          b.shiftRight(warpColumn, 5), warpN, chunk);
+      scaleA = loadScales(sideA, stage, step / stepsPerWord);
+      scaleB = loadScales(sideB, stage, step / stepsPerWord);
     }
     int64_t byteId = 2 * (step % stepsPerWord);
     for (int64_t i = 0; i < getRowBlocks(); ++i)
       for (int64_t j = 0; j < getColumnBlocks(); ++j) {
         MutableArrayRef<Value> sum =
-            MutableArrayRef(sums).slice((i * getColumnBlocks() + j) * 4, 4);
-        const Values &pair = bPairs[j / 2];
-        Values result = b.mmaBlockScaled(
-            plan.scaleKind, a[i], {pair[j % 2], pair[j % 2 + 2]}, sum,
-            {scaleA[i / 2], byteId, i % 2}, {scaleB[j / 4], byteId, j % 4});
+            MutableArrayRef(sums).slice(getBlock(i, j), 4);
+        Values result = b.mmaBlockScaled(plan.scaleKind, blocksA[i], blocksB[j],
+                                         sum, {scaleA[i / 2], byteId, i % 2},
+                                         {scaleB[j / 4], byteId, j % 4});
         llvm::copy(result, sum.begin());
       }
   }
@@ -175,44 +242,99 @@ Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
 }
 
 //===----------------------------------------------------------------------===//
-// Roles
+// Epilogue
 //===----------------------------------------------------------------------===//
 
-void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
-  Value firstRow =
-      b.add(b.add(b.mul(m, plan.schedule.getTileM()), warpRow), group);
-  Value firstColumn = b.add(
-      b.add(b.mul(n, plan.schedule.getTileN()), warpColumn), b.mul(member, 2));
-  for (int64_t j = 0; j < getColumnBlocks(); ++j) {
-    Value column = b.add(firstColumn, 8 * j);
-    skeleton.ifWithin(1, column, [&] {
-      SmallVector<Values> vectors = skeleton.loadColumns(column, 2);
+/// Registers 0, 1 of a block are columns 2t, 2t + 1 of row g, registers 2, 3
+/// those of row g + 8. Blocks alternate between the products of a gated pair.
+void WarpMatmul::storeRowPairs(Value row, Value column,
+                               ValueRange accumulators) {
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  for (int64_t j = 0; j < getColumnBlocks(); j += products) {
+    Value pairColumn = b.add(column, 8 * j / products);
+    skeleton.ifWithin(1, pairColumn, [&] {
+      SmallVector<Values> vectors = skeleton.loadColumns(pairColumn, 2);
       for (int64_t i = 0; i < 2 * getRowBlocks(); ++i) {
-        // Registers 0, 1 of a block are row g, registers 2, 3 row g + 8.
-        ValueRange pair = accumulators.slice(
-            ((i / 2) * getColumnBlocks() + j) * 4 + 2 * (i % 2), 2);
-        Value row = b.add(firstRow, 8 * i);
-        skeleton.ifWithin(0, row, [&] {
-          skeleton.storeElements(pair, row, column, vectors);
+        SmallVector<Values> pairs;
+        for (int64_t k = 0; k < products; ++k)
+          pairs.push_back(Values(
+              accumulators.slice(getBlock(i / 2, j + k) + 2 * (i % 2), 2)));
+        Value pairRow = b.add(row, 8 * i);
+        skeleton.ifWithin(0, pairRow, [&] {
+          skeleton.storeElements(pairs, pairRow, pairColumn, vectors);
         });
       }
     });
   }
 }
 
+/// The same with rows and columns exchanged: the lanes of a group hold
+/// consecutive columns of one row, and the halves of a block alternate.
+void WarpMatmul::storeTransposed(Value row, Value column,
+                                 ValueRange accumulators) {
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  for (int64_t i = 0; i < 2 * getRowBlocks(); i += products) {
+    Value elementColumn = b.add(column, 8 * i / products);
+    skeleton.ifWithin(1, elementColumn, [&] {
+      SmallVector<Values> vectors = skeleton.loadColumns(elementColumn, 1);
+      for (int64_t j = 0; j < 2 * getColumnBlocks(); ++j) {
+        SmallVector<Values> elements;
+        for (int64_t half = i; half < i + products; ++half)
+          elements.push_back({accumulators[getBlock(half / 2, j / 2) +
+                                           2 * (half % 2) + j % 2]});
+        Value elementRow = b.add(row, 8 * (j / 2) + j % 2);
+        skeleton.ifWithin(0, elementRow, [&] {
+          skeleton.storeElements(elements, elementRow, elementColumn, vectors);
+        });
+      }
+    });
+  }
+}
+
+void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
+  const WarpSide &rows = isSwapped ? sideB : sideA;
+  const WarpSide &columns = isSwapped ? sideA : sideB;
+  Value row = b.add(b.mul(m, plan.schedule.getTileM()), rows.row);
+  Value warpColumn = b.shiftRight(columns.row, plan.epilogue.getGated());
+  Value column = b.add(b.mul(n, plan.getResultColumns()), warpColumn);
+  Value pair = b.mul(member, 2);
+  if (isSwapped)
+    storeTransposed(b.add(row, pair), b.add(column, group), accumulators);
+  else
+    storeRowPairs(b.add(row, group), b.add(column, pair), accumulators);
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+void WarpMatmul::placeWarp(Value warp) {
+  Value warpsB = b.i32(sideB.warps);
+  sideA.row = b.mul(b.div(warp, warpsB), sideA.extent);
+  sideB.row = b.mul(b.rem(warp, warpsB), sideB.extent);
+}
+
+/// Tiles of fewer rows than a tile of scales begin within one.
+void WarpMatmul::placeInScaleTile(WarpSide &side, Value tileIndex) {
+  side.scaleRow = side.row;
+  if (side.tileRows >= kScaleTileRows)
+    return;
+  Value part = b.bitAnd(tileIndex, kScaleTileRows / side.tileRows - 1);
+  side.scaleRow = b.add(b.mul(part, side.tileRows), side.row);
+}
+
 void WarpMatmul::emitConsumer(Value lane, Value warp) {
   this->lane = lane;
   group = b.shiftRight(lane, 2);
   member = b.bitAnd(lane, 3);
-  Value warpsN = b.i32(plan.schedule.getWarpsN());
-  warpRow = b.mul(b.div(warp, warpsN), warpM);
-  warpColumn = b.mul(b.rem(warp, warpsN), warpN);
-  int64_t registers = warpM * warpN / 32;
+  placeWarp(warp);
   Value zero = b.f32(0.0f);
   skeleton.forTiles(
       {b.i32(0), b.i32(0)}, [&](Value m, Value n, ValueRange ring) -> Values {
+        placeInScaleTile(sideA, isSwapped ? n : m);
+        placeInScaleTile(sideB, isSwapped ? m : n);
         Values init(ring);
-        init.append(registers, zero);
+        init.append(getAccumulators(), zero);
         Values carried = skeleton.forSteps(
             init, [&](Value step, ValueRange carried) -> Values {
               RingPosition position{carried[0], carried[1]};
@@ -244,10 +366,21 @@ void WarpMatmul::emit(Operation *device) {
   });
   b.barrier();
   skeleton.emitScalars();
+  Value isProducer = b.equal(warp, getConsumers());
   b.ifThenElse(
-      b.equal(warp, getConsumers()),
-      [&] { b.ifThen(b.elect(), [&] { skeleton.emitProducer(); }); },
-      [&] { emitConsumer(b.bitAnd(thread, 31), warp); });
+      hasProducerGroup() ? b.less(b.i32(getConsumers() - 1), warp) : isProducer,
+      [&] {
+        if (hasProducerGroup())
+          b.setMaxRegisters(kProducerRegisters, /*isMore=*/false);
+        b.ifThen(isProducer, [&] {
+          b.ifThen(b.elect(), [&] { skeleton.emitProducer(); });
+        });
+      },
+      [&] {
+        if (hasProducerGroup())
+          b.setMaxRegisters(kConsumerRegisters, /*isMore=*/true);
+        emitConsumer(b.bitAnd(thread, 31), warp);
+      });
   skeleton.endFunction();
 }
 

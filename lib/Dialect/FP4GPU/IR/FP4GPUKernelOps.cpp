@@ -214,6 +214,12 @@ LogicalResult PipelineOp::verify() {
 // copy, mma
 //===----------------------------------------------------------------------===//
 
+void CopyOp::build(OpBuilder &builder, OperationState &state, TileType tile,
+                   Value source, ValueRange indices, int64_t sharedBy) {
+  build(builder, state, tile, source, indices,
+        sharedBy == 1 ? IntegerAttr() : builder.getI64IntegerAttr(sharedBy));
+}
+
 LogicalResult CopyOp::verify() {
   MemRefType source = getSource().getType();
   TileType tile = getTile().getType();
@@ -231,6 +237,14 @@ LogicalResult CopyOp::verify() {
                            << source.getDimSize(dim) << " in dimension " << dim
                            << ", which has no index, got "
                            << tile.getShape()[dim];
+  if (!getSharedBy())
+    return success();
+  int64_t sharedBy = *getSharedBy();
+  if (sharedBy <= 0 || getIndices().empty()) // C3
+    return emitOpError() << "expected 'shared_by' to be positive and an index, "
+                            "got "
+                         << sharedBy << " and " << getIndices().size()
+                         << " indices";
   return success();
 }
 
@@ -242,7 +256,8 @@ int64_t MmaOp::getBlockSize() {
 /// Checks the elements and scales of one side: `rows` of them, and blocks of
 /// `block` elements.
 static LogicalResult verifySide(MmaOp op, StringRef what, TileType elements,
-                                TileType scales, int64_t rows, int64_t block) {
+                                TileType scales, Value part, int64_t rows,
+                                int64_t block) {
   int64_t depth = op.getLhs().getType().getShape()[1];
   int64_t expectedElements[] = {rows, depth};
   if (elements.getShape() != ArrayRef<int64_t>(expectedElements)) // C1
@@ -256,6 +271,15 @@ static LogicalResult verifySide(MmaOp op, StringRef what, TileType elements,
     return op.emitOpError() << "expected '" << what << "_scales' of shape "
                             << printShape(expectedScales) << ", got "
                             << printShape(scales.getShape());
+  bool isPart = rows < kScaleTileRows;
+  if (isPart && kScaleTileRows % rows != 0) // C4
+    return op.emitOpError()
+           << "expected '" << what << "' to have at least " << kScaleTileRows
+           << " rows or a divisor of it, got " << rows;
+  if (isPart != static_cast<bool>(part)) // C4
+    return op.emitOpError()
+           << "expected " << (isPart ? "a" : "no") << " 'part' of '" << what
+           << "' with " << rows << " rows, got " << (part ? "one" : "none");
   return success();
 }
 
@@ -282,10 +306,10 @@ LogicalResult MmaOp::verify() {
                          << 4 * block << ", got " << lhs.getShape()[1];
   AccType acc = getAcc().getType();
   return success(
-      succeeded(
-          verifySide(*this, "lhs", lhs, lhsScales, acc.getRows(), block)) &&
+      succeeded(verifySide(*this, "lhs", lhs, lhsScales, getLhsPart(),
+                           acc.getRows(), block)) &&
       succeeded(verifySide(*this, "rhs", rhs, getRhsScales().getType(),
-                           acc.getCols(), block)));
+                           getRhsPart(), acc.getCols(), block)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -298,11 +322,19 @@ LogicalResult EpilogueOp::verify() {
     return emitOpError() << "expected 'dest' to be a matrix with two indices, "
                             "got "
                          << dest << " with " << getIndices().size();
-  SmallVector<Type> expected = {Float32Type::get(getContext())};
+  SmallVector<Type> expected(getGated() ? 2 : 1,
+                             Float32Type::get(getContext()));
   for (Value column : getColumns()) {
     auto type = cast<MemRefType>(column.getType());
     if (type.getRank() != 1) // C1
       return emitOpError() << "expected 'columns' to be vectors, got " << type;
+    expected.push_back(type.getElementType());
+  }
+  for (Value matrix : getMatrices()) {
+    auto type = cast<MemRefType>(matrix.getType());
+    if (type.getShape() != dest.getShape()) // C5
+      return emitOpError() << "expected 'matrices' of the shape of 'dest', "
+                           << dest << ", got " << type;
     expected.push_back(type.getElementType());
   }
   TypeRange got = getBody().getArgumentTypes();

@@ -129,24 +129,26 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
       parser.parseComma() || parser.parseKeyword("stages") ||
       parser.parseEqual() || parser.parseInteger(stages) ||
       parser.parseComma() || parser.parseKeyword("warps") ||
-      parser.parseEqual() || parseSizes(parser, 2, warps) ||
-      parser.parseGreater())
+      parser.parseEqual() || parseSizes(parser, 2, warps))
+    return {};
+  bool swapped = succeeded(parser.parseOptionalComma());
+  if ((swapped && parser.parseKeyword("swapped")) || parser.parseGreater())
     return {};
   return parser.getChecked<ScheduleAttr>(loc, parser.getContext(), tile[0],
                                          tile[1], tile[2], stages, warps[0],
-                                         warps[1]);
+                                         warps[1], swapped);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << "<tile = " << getTileM() << "x" << getTileN() << "x" << getTileK()
           << ", stages = " << getStages() << ", warps = " << getWarpsM() << "x"
-          << getWarpsN() << ">";
+          << getWarpsN() << (getSwapped() ? ", swapped>" : ">");
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t tileM, int64_t tileN, int64_t tileK,
                                    int64_t stages, int64_t warpsM,
-                                   int64_t warpsN) {
+                                   int64_t warpsN, bool swapped) {
   for (int64_t extent : {tileM, tileN, tileK})
     if (failed(checkPositive(emitError, "'tile'", extent))) // C1
       return failure();

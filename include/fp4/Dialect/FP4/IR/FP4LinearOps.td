@@ -72,11 +72,12 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
     | `none` (default) | x |
     | `relu` | max(x, 0) |
     | `gelu` | x / 2 * (1 + erf(x / sqrt(2))) |
+    | `gelu_tanh` | x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) |
     | `silu` | x / (1 + exp(-x)) |
 
     The pairs with a tensor-core instruction of their own:
 
-    | lhs | rhs | sm_120a, sm_121a | sm_100a, sm_103a |
+    | lhs | rhs | sm_120a, sm_120f, sm_121a | sm_100a, sm_103a |
     |---|---|---|---|
     | `#fp4.nvfp4` | `#fp4.nvfp4` | `mma.sync` `mxf4nvf4` 4X | `tcgen05.mma` `mxf4nvf4` block16 |
     | `#fp4.mxfp4` | `#fp4.mxfp4` | `mma.sync` `mxf4` 2X | `tcgen05.mma` `mxf4` block32 |

@@ -175,9 +175,14 @@ def FP4GPU_CopyOp : FP4GPU_Op<"copy", [ParentOneOf<["PipelineOp"]>]> {
     that begins at `indices[i] * shape(tile)[i]` in dimension `i`, or at 0 in the
     dimensions that have no index. Elements outside `source` read as 0.
 
+    With `shared_by` = s, so many consecutive values of the first index stand
+    for the same tile: `indices[0] / s` takes its place. Small tiles of elements
+    share a tile of scales, which has always 128 rows.
+
     - (C1) `source` and tile have the same rank and element type.
     - (C2) there are at most as many indices as dimensions; without an index the
       tile has the full extent of the dimension.
+    - (C3) `shared_by` is positive and needs an index.
 
     Example:
 
@@ -187,15 +192,21 @@ def FP4GPU_CopyOp : FP4GPU_Op<"copy", [ParentOneOf<["PipelineOp"]>]> {
         : memref<256x512xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
     ```
   }];
-  let arguments = (ins FP4GPU_Global:$source, Variadic<Index>:$indices);
+  let arguments = (ins FP4GPU_Global:$source, Variadic<Index>:$indices,
+                       OptionalAttr<I64Attr>:$shared_by);
   let results = (outs FP4GPU_TileType:$tile);
   let assemblyFormat = [{
-    $source `[` $indices `]` attr-dict `:` type($source) `->` qualified(type($tile))
+    $source `[` $indices `]` (`shared_by` $shared_by^)? attr-dict
+    `:` type($source) `->` qualified(type($tile))
   }];
+  let builders = [OpBuilder<(ins "TileType":$tile, "::mlir::Value":$source,
+                                 "::mlir::ValueRange":$indices,
+                                 CArg<"int64_t", "1">:$sharedBy)>];
   let hasVerifier = 1;
 }
 
-def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
+def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AttrSizedOperandSegments,
+    AllTypesMatch<["acc", "result"]>]> {
   let summary = "block-scaled product of two tiles, accumulated";
   let description = [{
     With `lhs` of M x K and `rhs` of N x K elements,
@@ -207,6 +218,10 @@ def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
     are in the 128x4 order (see the dialect); their number of blocks gives the
     block size B.
 
+    A tile of scales has always 128 rows. Fewer rows R of elements are one of
+    their 128 / R parts: with `part p`, the scales of row i are those of row
+    `(p mod (128 / R)) * R + i`.
+
     | elements | scales | B |
     |---|---|---|
     | `f4E2M1FN` | `f8E4M3FN` | 16 |
@@ -215,6 +230,7 @@ def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
     - (C1) `acc` is M x N, `lhs` M x K, `rhs` N x K.
     - (C2) the scale tiles are `[ceil(rows / 128), K / (4 * B), 32, 4, 4]`.
     - (C3) elements and scales of both sides are one row of the table.
+    - (C4) a side has `part` iff it has fewer than 128 rows, which divide 128.
 
     Example:
 
@@ -228,11 +244,13 @@ def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AllTypesMatch<["acc", "result"]>]> {
   }];
   let arguments = (ins FP4GPU_AccType:$acc,
                        FP4GPU_TileType:$lhs, FP4GPU_TileType:$lhs_scales,
-                       FP4GPU_TileType:$rhs, FP4GPU_TileType:$rhs_scales);
+                       Optional<Index>:$lhs_part,
+                       FP4GPU_TileType:$rhs, FP4GPU_TileType:$rhs_scales,
+                       Optional<Index>:$rhs_part);
   let results = (outs FP4GPU_AccType:$result);
   let assemblyFormat = [{
-    $acc `,` $lhs `scaled` $lhs_scales `,` $rhs `scaled` $rhs_scales attr-dict
-    `:` qualified(type($acc)) `,` qualified(type($lhs)) `,`
+    $acc `,` $lhs `scaled` $lhs_scales (`part` $lhs_part^)? `,`
+    $rhs `scaled` $rhs_scales (`part` $rhs_part^)? attr-dict `:` qualified(type($acc)) `,` qualified(type($lhs)) `,`
     qualified(type($lhs_scales)) `,` qualified(type($rhs)) `,`
     qualified(type($rhs_scales))
   }];
@@ -250,15 +268,26 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
     For every element (i, j) of the tile, computes the body and stores what it
     yields:
 
-        dest[m * M + i, n * N + j] = body(acc[i, j], columns[0][n * N + j], ...)
+        dest[m * M + i, n * N + j] = body(acc[i, j], columns[0][n * N + j], ...,
+                                          matrices[0][m * M + i, n * N + j], ...)
 
-    Elements outside the sizes of the enclosing `fp4gpu.for_tiles` are not
-    stored, and their columns not read. The body may use scalars of the kernel.
+    With `transposed`, the accumulators are those of the transposed product and
+    `acc[j, i]` takes the place of `acc[i, j]`.
+
+    With `gated`, the columns of the product alternate between two products in
+    groups of eight. The body takes the elements of both, `acc[i, c]` and
+    `acc[i, c + 8]` with `c = j / 8 * 16 + j % 8`, and the tile of `dest` has N / 2
+    columns.
+
+    Elements outside `dest` are not stored, and their columns and matrices not
+    read. The body may use scalars of the kernel.
 
     - (C1) `dest` is a matrix with two indices, each of `columns` a vector.
-    - (C2) the body takes an f32 and one element of each of `columns`.
+    - (C2) the body takes an f32 (two if `gated`), one element of each of
+      `columns`, and one of each of `matrices`.
     - (C3) the body yields one element of `dest`.
     - (C4) the body holds operations without side effects on scalars.
+    - (C5) each of `matrices` has the shape of `dest`.
 
     Example:
 
@@ -274,10 +303,15 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
   }];
   let arguments = (ins FP4GPU_AccType:$acc, FP4GPU_Global:$dest,
                        Variadic<Index>:$indices,
-                       Variadic<FP4GPU_Global>:$columns);
+                       Variadic<FP4GPU_Global>:$columns,
+                       Variadic<FP4GPU_Global>:$matrices,
+                       UnitAttr:$transposed, UnitAttr:$gated);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $acc `->` $dest `[` $indices `]` (`columns` `(` $columns^ `:` type($columns) `)`)?
+    $acc (`transposed` $transposed^)? (`gated` $gated^)? `->`
+    $dest `[` $indices `]`
+    (`columns` `(` $columns^ `:` type($columns) `)`)?
+    (`matrices` `(` $matrices^ `:` type($matrices) `)`)?
     $body attr-dict `:` qualified(type($acc)) `,` type($dest)
   }];
   let hasVerifier = 1;

@@ -68,6 +68,9 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     | `tile` | rows x columns of the output tile of a CTA, times elements of the reduction per stage |
     | `stages` | tiles of the reduction in flight in shared memory |
     | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
+    | `swapped` | if there: the product is computed transposed, so that the columns of the output stand on the instruction's side of 16 rows and its rows on that of 8; for few rows |
+
+    Tile and warps are in rows and columns of the output, swapped or not.
 
     A schedule is chosen from a table by target and shape
     (`--convert-fp4-to-fp4gpu`), unless the attribute `fp4gpu.schedule` of an
@@ -79,11 +82,12 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
 
     ```mlir
     #fp4gpu.schedule<tile = 128x128x128, stages = 4, warps = 2x2>
+    #fp4gpu.schedule<tile = 16x128x256, stages = 4, warps = 1x4, swapped>
     ```
   }];
   let parameters = (ins "int64_t":$tileM, "int64_t":$tileN, "int64_t":$tileK,
                         "int64_t":$stages, "int64_t":$warpsM,
-                        "int64_t":$warpsN);
+                        "int64_t":$warpsN, "bool":$swapped);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
