@@ -49,24 +49,60 @@ static Json describeInstructions(const fp4::InstructionCounts &counts) {
   return json;
 }
 
-/// One launch: which kernel, and where its arguments come from.
-static Json describeLaunch(fp4::gpu::LaunchOp launch, StringRef layer,
-                           ArrayRef<std::string> names) {
+namespace {
+/// Writes the launches and names the arrays that go in, out and between them.
+class LaunchWriter {
+public:
+  /// In a program of one launch, inputs and outputs are called as the kernel's
+  /// arguments are; otherwise "<layer>.<argument>".
+  explicit LaunchWriter(bool isOnly) : isOnly(isOnly) {}
+
+  Json describe(fp4::gpu::LaunchOp launch, StringRef layer,
+                ArrayRef<std::string> names);
+
+private:
+  std::string getName(StringRef layer, const std::string &argument) const {
+    return isOnly ? argument : (layer + "." + argument).str();
+  }
+  Json describeOperand(Value operand, StringRef layer, const std::string &name);
+
+  bool isOnly;
+  /// Results of launches that other launches read.
+  llvm::DenseMap<Value, std::string> buffers;
+  /// A value that several launches read is one input.
+  llvm::DenseMap<Value, std::string> inputs;
+};
+} // namespace
+
+Json LaunchWriter::describeOperand(Value operand, StringRef layer,
+                                   const std::string &name) {
+  ElementsAttr constant;
+  if (matchPattern(operand, m_Constant(&constant)))
+    return {{"weight", fp4::getWeightName(layer, name)}};
+  if (auto it = buffers.find(operand); it != buffers.end())
+    return {{"buffer", it->second}};
+  return {{"input",
+           inputs.try_emplace(operand, getName(layer, name)).first->second}};
+}
+
+Json LaunchWriter::describe(fp4::gpu::LaunchOp launch, StringRef layer,
+                            ArrayRef<std::string> names) {
   Json json;
   json["kernel"] = launch.getKernelAttr().getLeafReference().str();
   json["layer"] = layer.str();
-  json["arguments"] = Json::object();
-  for (auto [i, operand] : llvm::enumerate(launch.getInputs())) {
-    ElementsAttr constant;
-    Json source;
-    if (matchPattern(operand, m_Constant(&constant)))
-      source["weight"] = fp4::getWeightName(layer, names[i]);
-    else
-      source["input"] = names[i];
-    json["arguments"][names[i]] = source;
+  Json &arguments = json["arguments"] = Json::object();
+  for (auto [i, operand] : llvm::enumerate(launch.getInputs()))
+    arguments[names[i]] = describeOperand(operand, layer, names[i]);
+  for (OpResult result : launch->getResults()) {
+    const std::string &name =
+        names[launch.getInputs().size() + result.getResultNumber()];
+    bool isRead = llvm::any_of(result.getUsers(), [](Operation *user) {
+      return isa<fp4::gpu::LaunchOp>(user);
+    });
+    if (isRead)
+      buffers[result] = getName(layer, name);
+    arguments[name] = {{isRead ? "buffer" : "output", getName(layer, name)}};
   }
-  for (size_t i = launch.getInputs().size(); i < names.size(); ++i)
-    json["arguments"][names[i]] = Json{{"output", names[i]}};
   return json;
 }
 
@@ -95,10 +131,13 @@ fp4::makeManifest(ModuleOp module, const gpu::GPUArch &arch, StringRef ptx) {
         describeInstructions(counts[func.getSymName().str()]);
     json["kernels"].push_back(kernel);
   });
+  unsigned numLaunches = 0;
+  module.walk([&](gpu::LaunchOp) { ++numLaunches; });
+  LaunchWriter writer(/*isOnly=*/numLaunches == 1);
   json["launches"] = Json::array();
   forEachLaunch(module, [&](gpu::LaunchOp launch, StringRef layer,
                             ArrayRef<std::string> names) {
-    json["launches"].push_back(describeLaunch(launch, layer, names));
+    json["launches"].push_back(writer.describe(launch, layer, names));
   });
   return json.dump(2) + "\n";
 }

@@ -83,14 +83,14 @@ void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
   SmallVector<Attribute> arguments;
   for (unsigned i = 0; i < types.size(); ++i)
     arguments.push_back(describeArgument(i));
-  func->setAttr(
-      "fp4gpu.launch",
-      b.getDictionaryAttr(
-          {b.getNamedAttr("arguments", b.getArrayAttr(arguments)),
-           b.getNamedAttr("block", b.getI64ArrayAttr({threads, 1, 1})),
-           b.getNamedAttr("dynamic_shared_memory",
-                          b.getI64IntegerAttr(sharedBytes)),
-           b.getNamedAttr("grid", describeGrid())}));
+  NamedAttrList launch;
+  launch.set("arguments", b.getArrayAttr(arguments));
+  launch.set("block", b.getI64ArrayAttr({threads, 1, 1}));
+  launch.set("dynamic_shared_memory", b.getI64IntegerAttr(sharedBytes));
+  launch.set("grid", describeGrid());
+  if (Attribute meaning = plan.kernel->getAttr(kMeaningAttrName))
+    launch.set("meaning", meaning);
+  func->setAttr("fp4gpu.launch", launch.getDictionary(b.getContext()));
   Block *entry = func.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
   mapping.map(plan.kernel.getBody().getArguments(), entry->getArguments());

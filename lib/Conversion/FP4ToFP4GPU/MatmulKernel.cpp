@@ -138,6 +138,7 @@ private:
   MemRefType scalesType(int64_t rows);
   void declareArguments();
   void declareTail();
+  DictionaryAttr describeMeaning();
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
   SmallVector<Value> arguments(ArrayRef<unsigned> indices);
   unsigned getProducts() const { return problem.isGated ? 2 : 1; }
@@ -337,11 +338,28 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n) {
                                  others.drop_front(columns.size())));
 }
 
+/// What the manifest says of the kernel (docs/Manifest.md, "Meaning").
+DictionaryAttr MatmulKernelBuilder::describeMeaning() {
+  std::optional<std::string_view> format =
+      numerics::blockFormatName(problem.format.getBlockFormat());
+  auto text = [&](StringRef name, StringRef value) {
+    return b.getNamedAttr(name, b.getStringAttr(value));
+  };
+  StringRef name = format ? StringRef(*format) : StringRef();
+  return b.getDictionaryAttr(
+      {text("kind", "matmul"), text("lhs_format", name),
+       text("rhs_format", name),
+       text("activation", stringifyActivation(problem.activation))});
+}
+
 KernelOp MatmulKernelBuilder::create() {
   declareArguments();
   SmallVector<StringRef> names(signature.names.begin(), signature.names.end());
   kernel = KernelOp::create(b, problem.getName() + fused.getSuffix(), schedule,
                             b.getStrArrayAttr(names));
+  // The meaning has no words for a tail: such kernels are not checked.
+  if (fused.tail.empty())
+    kernel->setAttr(kMeaningAttrName, describeMeaning());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(signature.types,

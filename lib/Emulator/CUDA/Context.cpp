@@ -177,13 +177,13 @@ cudaError_t Context::launch(const void *function,
   if (!about.ok())
     return report(about.status(), cudaErrorNoKernelImageForDevice);
   if (config.dynamicSharedBytes > uint32_t(kernel.maxDynamicShared))
-    return report(Status::error(
-                      "launch of " + kernel.name + ": " +
+    return report(
+        Status::error("launch of " + kernel.name + ": " +
                       std::to_string(config.dynamicSharedBytes) +
                       " bytes of dynamic shared memory, but "
                       "cudaFuncAttributeMaxDynamicSharedMemorySize allows " +
                       std::to_string(kernel.maxDynamicShared)),
-                  cudaErrorInvalidValue);
+        cudaErrorInvalidValue);
   std::vector<uint8_t> params(about->paramBytes);
   for (size_t i = 0; i < about->params.size(); ++i)
     std::memcpy(&params[about->params[i].offset], arguments[i],

@@ -23,16 +23,12 @@ using namespace fp4::cuda;
 // Tensor maps
 //===----------------------------------------------------------------------===//
 
-CUresult cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type,
-                                cuuint32_t rank, void *address,
-                                const cuuint64_t *dims,
-                                const cuuint64_t *strides,
-                                const cuuint32_t *box,
-                                const cuuint32_t *elementStrides,
-                                CUtensorMapInterleave interleave,
-                                CUtensorMapSwizzle swizzle,
-                                CUtensorMapL2promotion,
-                                CUtensorMapFloatOOBfill fill) {
+CUresult cuTensorMapEncodeTiled(
+    CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *address,
+    const cuuint64_t *dims, const cuuint64_t *strides, const cuuint32_t *box,
+    const cuuint32_t *elementStrides, CUtensorMapInterleave interleave,
+    CUtensorMapSwizzle swizzle, CUtensorMapL2promotion,
+    CUtensorMapFloatOOBfill fill) {
   Locked context;
   auto refuse = [&](const Status &status) {
     context->report(status, cudaErrorInvalidValue);

@@ -58,8 +58,7 @@ static constexpr ErrorName errorNames[] = {
      "unspecified launch failure"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
-    {cudaErrorNotSupported, "cudaErrorNotSupported",
-     "operation not supported"},
+    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
 };
 
 static const ErrorName &findError(cudaError_t code) {
@@ -146,7 +145,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
   p.multiProcessorCount = int(context->multiprocessors());
   p.canMapHostMemory = p.concurrentKernels = p.unifiedAddressing = 1;
   p.memoryBusWidth = 4096;
-  p.l2CacheSize = 50 << 20;
+  p.l2CacheSize = 1 << 20;
   p.maxThreadsPerMultiProcessor = sharedKiB(arch).first == 100 ? 1536 : 2048;
   p.sharedMemPerMultiprocessor = size_t(perSM) * 1024;
   p.sharedMemPerBlockOptin = size_t(perBlock) * 1024;

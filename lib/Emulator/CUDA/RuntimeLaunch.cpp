@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // What nvcc's generated code calls before main (__cudaRegister...), the <<<>>>
-// syntax, and the launch functions (CUDA Runtime API 13.0, "Execution Control").
+// syntax, and the launch functions (CUDA Runtime API 13.0, "Execution
+// Control").
 //
 //===----------------------------------------------------------------------===//
 
@@ -162,11 +163,10 @@ cudaError_t cudaFuncSetAttribute(const void *function, cudaFuncAttribute what,
     cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0);
     if (value < 0 || value > most)
       return context->report(
-          Status::error("kernel " + kernel->name + " asks for " +
-                        std::to_string(value) +
-                        " bytes of dynamic shared memory; sm_" +
-                        std::to_string(context->arch()) + " has " +
-                        std::to_string(most)),
+          Status::error(
+              "kernel " + kernel->name + " asks for " + std::to_string(value) +
+              " bytes of dynamic shared memory; sm_" +
+              std::to_string(context->arch()) + " has " + std::to_string(most)),
           cudaErrorInvalidValue);
     kernel->maxDynamicShared = value;
   }

@@ -196,10 +196,9 @@ cudaError_t cudaMemcpy2D(void *to, size_t toPitch, const void *from,
                          size_t fromPitch, size_t width, size_t height,
                          cudaMemcpyKind kind) {
   for (size_t row = 0; row < height; ++row)
-    if (cudaError_t error =
-            cudaMemcpy(static_cast<char *>(to) + row * toPitch,
-                       static_cast<const char *>(from) + row * fromPitch, width,
-                       kind))
+    if (cudaError_t error = cudaMemcpy(
+            static_cast<char *>(to) + row * toPitch,
+            static_cast<const char *>(from) + row * fromPitch, width, kind))
       return error;
   return cudaSuccess;
 }

@@ -29,13 +29,14 @@ enum class AtomicOp : uint8_t {
   Cas
 };
 
-/// The new value of a word.
+/// The new value of a word. The adder of global memory flushes f32 subnormals
+/// and passes f64 NaNs on as they are; that of shared memory does neither.
 uint64_t applyAtomic(AtomicOp op, Type type, uint64_t old, uint64_t operand,
-                     bool ftz);
+                     bool isGlobal);
 
 /// Updates the word of `type` at `where` as one step and returns what it held.
 uint64_t atomicUpdate(uint8_t *where, AtomicOp op, Type type, uint64_t operand,
-                      uint64_t compare, bool ftz);
+                      uint64_t compare, bool isGlobal);
 
 } // namespace fp4::ptx
 

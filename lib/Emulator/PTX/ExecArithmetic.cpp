@@ -147,6 +147,7 @@ static void floatSubExec(Warp &warp, const Instr &instr) {
     return perPart(
         instr.type,
         [&](Type t, uint64_t x, uint64_t y) {
+          // A NaN keeps its sign: it is not negated but propagated.
           return floatAdd(t, x, floatNeg(t, y, false), mode);
         },
         a, b);

@@ -12,7 +12,9 @@
 
 #include "AtomicOps.h"
 #include "Exec.h"
+#include "FloatFormat.h"
 #include "FloatOps.h"
+#include <cmath>
 #include <cstring>
 #include <mutex>
 
@@ -49,7 +51,7 @@ static uint64_t integerOp(AtomicOp op, Type type, uint64_t old, uint64_t b) {
 }
 
 uint64_t applyAtomic(AtomicOp op, Type type, uint64_t old, uint64_t operand,
-                     bool ftz) {
+                     bool isGlobal) {
   Type scalar = scalarType(type);
   unsigned width = typeBits(scalar);
   uint64_t result = 0;
@@ -59,8 +61,16 @@ uint64_t applyAtomic(AtomicOp op, Type type, uint64_t old, uint64_t operand,
     uint64_t value;
     if (!isFloat(scalar) || op == AtomicOp::Exch)
       value = integerOp(op, scalar, x, y);
+    else if (op == AtomicOp::Add && scalar == Type::F64 && isGlobal &&
+             (std::isnan(asDouble(x)) || std::isnan(asDouble(y))))
+      // The memory's own adder hands a NaN on as it is.
+      value = std::isnan(asDouble(y)) ? y : x;
+    else if (op == AtomicOp::Add && scalar == Type::F64)
+      value = floatAdd(scalar, y, x, {});
     else if (op == AtomicOp::Add)
-      value = floatAdd(scalar, x, y, {Rounding::RN, ftz, false, false});
+      value = floatAdd(
+          scalar, x, y,
+          {Rounding::RN, isGlobal && scalar == Type::F32, false, false});
     else
       value =
           floatMinMax(scalar, x, y, op == AtomicOp::Max, false, false, false);
@@ -71,12 +81,13 @@ uint64_t applyAtomic(AtomicOp op, Type type, uint64_t old, uint64_t operand,
 
 template <typename T>
 static uint64_t updateWord(uint8_t *where, AtomicOp op, Type type,
-                           uint64_t operand, uint64_t compare, bool ftz) {
+                           uint64_t operand, uint64_t compare, bool isGlobal) {
   T *word = reinterpret_cast<T *>(where);
   T old = __atomic_load_n(word, __ATOMIC_SEQ_CST);
   for (;;) {
-    T next = op == AtomicOp::Cas ? (old == T(compare) ? T(operand) : old)
-                                 : T(applyAtomic(op, type, old, operand, ftz));
+    T next = op == AtomicOp::Cas
+                 ? (old == T(compare) ? T(operand) : old)
+                 : T(applyAtomic(op, type, old, operand, isGlobal));
     if (__atomic_compare_exchange_n(word, &old, next, false, __ATOMIC_SEQ_CST,
                                     __ATOMIC_SEQ_CST))
       return old;
@@ -84,20 +95,15 @@ static uint64_t updateWord(uint8_t *where, AtomicOp op, Type type,
 }
 
 uint64_t atomicUpdate(uint8_t *where, AtomicOp op, Type type, uint64_t operand,
-                      uint64_t compare, bool ftz) {
+                      uint64_t compare, bool isGlobal) {
   switch (typeBytes(type)) {
   case 2:
-    return updateWord<uint16_t>(where, op, type, operand, compare, ftz);
+    return updateWord<uint16_t>(where, op, type, operand, compare, isGlobal);
   case 4:
-    return updateWord<uint32_t>(where, op, type, operand, compare, ftz);
+    return updateWord<uint32_t>(where, op, type, operand, compare, isGlobal);
   default:
-    return updateWord<uint64_t>(where, op, type, operand, compare, ftz);
+    return updateWord<uint64_t>(where, op, type, operand, compare, isGlobal);
   }
-}
-
-/// f32 addition in global memory flushes subnormals, in shared it does not.
-static bool flushes(const Instr &instr, const Location &location) {
-  return instr.type == Type::F32 && location.space == Space::Global;
 }
 
 static Location locateAtomic(Warp &warp, const Instr &instr, unsigned lane,
@@ -137,7 +143,7 @@ static void atomic(Warp &warp, const Instr &instr) {
           second ? atomicUpdate(location.bytes + i * size, op, instr.type,
                                 (*second)[lane], value, false)
                  : atomicUpdate(location.bytes + i * size, op, instr.type,
-                                value, 0, flushes(instr, location));
+                                value, 0, location.space == Space::Global);
       if (first)
         warp.setLane(instr.ops[0].elems[i], lane, old);
     }

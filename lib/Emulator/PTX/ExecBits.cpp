@@ -19,10 +19,42 @@ namespace fp4::ptx {
 // and, or, xor, not, cnot, lop3
 //===----------------------------------------------------------------------===//
 
+/// Lanes in which the operand `op` is defined and equal to `value`.
+static uint32_t definedLanes(Warp &warp, const Operand &op, uint64_t value,
+                             uint64_t mask) {
+  Lanes scratch;
+  const Lanes &lanes = warp.read(op, scratch);
+  uint32_t equal = 0;
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    equal |= uint32_t((lanes[lane] & mask) == value) << lane;
+  return op.isReg() ? equal & ~warp.poison(op.slot) : equal;
+}
+
+/// The definedness of `and` and `or`: a defined zero (or, for `or`, all ones)
+/// settles the result whatever the other operand is. CUB's merges rely on it
+/// behind the ends of their ranges.
+template <int Op> static void settleLogic(Warp &warp, const Instr &instr) {
+  const Operand &a = instr.ops[1], &b = instr.ops[2], &d = instr.ops[0];
+  uint32_t poison = 0;
+  for (const Operand *op : {&a, &b})
+    poison |= op->isReg() ? warp.poison(op->slot) : 0;
+  if (!d.isReg() || !((poison | warp.poison(d.slot)) & warp.active))
+    return;
+  if (poison && Op != 2) {
+    uint64_t mask = lowBits(typeBits(instr.type));
+    uint64_t absorbing = Op == 0 ? 0 : mask;
+    poison &= ~definedLanes(warp, a, absorbing, mask) &
+              ~definedLanes(warp, b, absorbing, mask);
+  }
+  uint32_t &state = warp.poison(d.slot);
+  state = (state & ~warp.active) | (poison & warp.active);
+}
+
 /// Values are zero-extended, so one function serves every width but for
 /// immediates, which `mask` cuts.
 template <int Op> static void logic(Warp &warp, const Instr &instr) {
   uint64_t mask = lowBits(typeBits(instr.type));
+  settleLogic<Op>(warp, instr);
   map2(warp, instr, [mask](uint64_t a, uint64_t b) {
     return (Op == 0 ? a & b : Op == 1 ? a | b : a ^ b) & mask;
   });
@@ -34,6 +66,7 @@ void decodeLogic(Decoder &d) {
   d.setExec(d.mnemonic == "and"  ? logic<0>
             : d.mnemonic == "or" ? logic<1>
                                  : logic<2>);
+  d.instr.ownPoison = true;
 }
 
 static void bitNot(Warp &warp, const Instr &instr) {
@@ -256,7 +289,12 @@ void decodeBfind(Decoder &d) {
 static void findNthSet(Warp &warp, const Instr &instr) {
   map3(warp, instr, [](uint64_t mask, uint64_t base, uint64_t offset) {
     int32_t n = int32_t(offset);
-    int position = int(base & 31);
+    // PTX leaves both open; so does an H200 answer.
+    if (n == INT32_MIN)
+      return uint64_t(0);
+    if (base > 31)
+      return uint64_t(0xFFFFFFFF);
+    int position = int(base);
     if (n == 0)
       return uint64_t((mask >> position & 1) ? uint32_t(position) : ~0u);
     int step = n > 0 ? 1 : -1;

@@ -102,11 +102,44 @@ static void floatToInteger(Warp &warp, const Instr &instr) {
   });
 }
 
+/// A NaN between two float formats, as on an H200: from and to f64 the sign and
+/// the upper part of the payload stay, and it becomes quiet; bf16 to f32 is a
+/// shift; everything else gives the canonical NaN.
+static uint64_t convertNaN(const Instr &instr, uint64_t a) {
+  Type to = instr.type, from = instr.type2;
+  if (to == Type::F32 && from == Type::BF16)
+    return a << 16;
+  if (to != Type::F64 && from != Type::F64)
+    return canonicalNaN(to);
+  auto mantissaBits = [](Type type) {
+    return type == Type::F64   ? 52u
+           : type == Type::F32 ? 23u
+           : type == Type::F16 ? 10u
+                               : 7u;
+  };
+  if (instr.ftz && from == Type::F32)
+    a = canonicalNaN(Type::F32);
+  unsigned fromMantissa = mantissaBits(from), toMantissa = mantissaBits(to);
+  uint64_t payload = a & lowBits(fromMantissa);
+  payload = toMantissa >= fromMantissa ? payload << (toMantissa - fromMantissa)
+                                       : payload >> (fromMantissa - toMantissa);
+  unsigned toBits = typeBits(to);
+  uint64_t sign = a >> (typeBits(from) - 1) & 1;
+  return sign << (toBits - 1) |
+         (lowBits(toBits - 1 - toMantissa) << toMantissa) |
+         uint64_t(1) << (toMantissa - 1) | payload;
+}
+
 static void floatToFloat(Warp &warp, const Instr &instr) {
-  FloatMode mode{instr.rounding, instr.ftz, instr.sat, instr.relu};
+  // To f16, .ftz changes nothing on an H200.
+  bool ftz = instr.ftz && instr.type != Type::F16;
+  FloatMode mode{instr.rounding, ftz, instr.sat, instr.relu};
   map1(warp, instr, [&](uint64_t a) {
-    double value =
-        floatValue(instr.type2, a, instr.ftz && instr.type2 == Type::F32);
+    double value = floatValue(instr.type2, a, ftz && instr.type2 == Type::F32);
+    if (std::isnan(value) && !instr.sat)
+      return convertNaN(instr, a);
+    if (instr.relu && std::signbit(value))
+      return uint64_t(0);
     if (instr.flag)
       value = roundToInteger(value, instr.rounding);
     if (instr.flag2 && std::isfinite(value)) {
@@ -133,16 +166,18 @@ static void floatPairToPacked(Warp &warp, const Instr &instr) {
        [&](uint64_t a, uint64_t b) { return convert(a) << 16 | convert(b); });
 }
 
-/// cvt.*.tf32.f32. A NaN keeps its upper bits, so one with a small payload
-/// becomes infinity, as on an H200.
+/// cvt.*.tf32.f32. On an H200 .rna rounds the bits of a NaN as if it were a
+/// number, so one with a small payload becomes infinity, and .satfinite takes
+/// one unit from whatever is not finite; .rn and .rz give one NaN.
 static void floatToTF32(Warp &warp, const Instr &instr) {
   constexpr FloatLayout layout = {8, 10};
   map1(warp, instr, [&](uint64_t a) {
     float value = asFloat(a);
     if (std::isnan(value))
-      return instr.flag2 || instr.rounding != Rounding::RNA
-                 ? uint64_t(kCanonicalNaN32)
-                 : uint64_t(uint32_t(a) & 0xFFFFE000);
+      return instr.rounding != Rounding::RNA
+                 ? uint64_t(kCanonicalNaN32 & 0xFFFFE000)
+                 : uint64_t(uint32_t(a) & 0xFFFFE000) -
+                       (instr.flag2 ? 0x2000 : 0);
     if (instr.relu && std::signbit(value))
       return uint64_t(0);
     return uint64_t(encodeFloat(value, layout, instr.rounding, instr.flag2))

@@ -143,7 +143,8 @@ static bool hasProperty(Type type, uint8_t property, uint64_t bits) {
   case 3:
     return std::isnan(value);
   case 4:
-    return std::isfinite(value) && !exponentZero;
+    // Zeros count as normal.
+    return std::isfinite(value) && (!exponentZero || value == 0);
   default:
     return exponentZero && value != 0;
   }

@@ -58,9 +58,9 @@ struct Rem {
   template <typename T> static void exec(Warp &warp, const Instr &instr) {
     map2(warp, instr, [](uint64_t a, uint64_t b) {
       T x = T(a), y = T(b);
-      // PTX leaves it open; hardware returns the dividend.
+      // PTX leaves it open; an H200 gives all ones.
       if (y == 0)
-        return bitsOf(x);
+        return bitsOf(T(-1));
       if (std::is_signed_v<T> && y == T(-1))
         return uint64_t(0);
       return bitsOf(T(x % y));

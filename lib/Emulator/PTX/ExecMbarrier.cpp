@@ -12,6 +12,7 @@
 
 #include "Exec.h"
 #include "Mbarrier.h"
+#include <algorithm>
 #include <cstring>
 
 namespace fp4::ptx {
@@ -104,9 +105,12 @@ static MbarrierRef barrierAt(Warp &warp, const Instr &instr, const Operand &op,
   return warp.sharedRef(instr.space, warp.address(op, lane), 8, 8, lane);
 }
 
+/// Lanes of one instruction may name the same barrier if they agree on the
+/// count: ThunderKittens initialises with a whole warp.
 static void init(Warp &warp, const Instr &instr) {
   Lanes scratch;
   const Lanes &counts = warp.read(instr.ops[1], scratch);
+  std::vector<std::pair<MbarrierRef, uint64_t>> done;
   forEachLane(warp.active, [&](unsigned lane) {
     MbarrierRef ref = barrierAt(warp, instr, instr.ops[0], lane);
     uint64_t count = counts[lane];
@@ -114,6 +118,10 @@ static void init(Warp &warp, const Instr &instr) {
       warp.trap("mbarrier count " + std::to_string(count) +
                     " is not in 1..1048575",
                 int(lane));
+    std::pair<MbarrierRef, uint64_t> entry(ref, count);
+    if (std::find(done.begin(), done.end(), entry) != done.end())
+      return;
+    done.push_back(entry);
     if (!ref.cta->mbarriers.insert(ref.offset).second)
       warp.trap("there is an mbarrier at " + hex(ref.offset) +
                     " already; mbarrier.inval it first",

@@ -182,6 +182,23 @@ void decodeLoad(Decoder &d) {
   d.setExec(load);
 }
 
+/// Keeps track of undefined values on their way to memory: shared memory
+/// remembers them, so that programs may exchange what no lane will use (CUB
+/// does, at the ends of arrays); local and parameter memory forget; elsewhere
+/// the store traps.
+static void storeUndefined(Warp &warp, const Instr &instr, const Operand &value,
+                           unsigned index, const Location &to, unsigned lane) {
+  if (!value.isReg() || !(warp.poison(value.slot) >> lane & 1))
+    return;
+  unsigned size = typeBytes(instr.type);
+  if (to.valid)
+    std::memset(to.valid + index * size, 0, size);
+  else if (to.space == Space::Global && warp.launch.options.trapUninitialized)
+    warp.trap("register " + warp.frame->function->slotNames[value.slot] +
+                  " holds a value that was never written",
+              int(lane));
+}
+
 static void storeLanes(Warp &warp, const Instr &instr) {
   const std::vector<Operand> &values = instr.ops[1].elems;
   unsigned size = typeBytes(instr.type);
@@ -211,6 +228,8 @@ static void storeLanes(Warp &warp, const Instr &instr) {
       }
     }
     warp.store(where[lane], bytes, total);
+    for (unsigned i = 0; i < instr.vec; ++i)
+      storeUndefined(warp, instr, values[i], i, where[lane], lane);
   });
 }
 
@@ -233,9 +252,6 @@ void decodeStore(Decoder &d) {
         return d.fail("needs registers");
   i.vec = uint8_t(vec);
   d.setResults(0);
-  // A store to local or parameter memory only moves the value on.
-  if (i.space != Space::Local && i.space != Space::Param)
-    d.setStores();
   d.setExec(storeLanes);
 }
 

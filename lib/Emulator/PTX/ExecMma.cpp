@@ -29,15 +29,6 @@ using numerics::ElementFormat;
 // Shared by all matrix instructions
 //===----------------------------------------------------------------------===//
 
-float accumulate(Accumulation mode, double sum, float c) {
-  if (mode == Accumulation::Exact)
-    return asFloat(floatBits(Type::F32, roundToOdd(sum, c), {}));
-  float partial = float(sum);
-  FloatMode toZero;
-  toZero.rounding = Rounding::RZ;
-  return asFloat(floatBits(Type::F32, roundToOdd(double(partial), c), toZero));
-}
-
 const int8_t kDoubledE2M1[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                  0, -1, -2, -3, -4, -6, -8, -12};
 
@@ -153,6 +144,8 @@ static void mmaFloat(Warp &warp, const Instr &instr) {
   for (unsigned i = 0; i < 8 * k; ++i)
     b[i] = mmaElement(instr.type3, rawB[i]);
 
+  DotProduct dot{warp.launch.options.accumulation, instr.type2, instr.type3,
+                 instr.type};
   Lanes scratch[4];
   const Lanes *c[4];
   for (unsigned i = 0; i < instr.ops[3].elems.size(); ++i)
@@ -161,15 +154,8 @@ static void mmaFloat(Warp &warp, const Instr &instr) {
   for (unsigned lane = 0; lane < kWarpSize; ++lane)
     for (unsigned i = 0; i < rowBlocks * 2; ++i) {
       unsigned row = lane / 4 + 8 * (i / 2), column = lane % 4 * 2 + i % 2;
-      double sum = 0;
-      for (unsigned kk = 0; kk < k; ++kk)
-        sum += a[row * k + kk] * b[column * k + kk];
       double addend = accumulatorOf(instr, c, instr.type4, i, lane);
-      if (instr.type == Type::F32)
-        result[i][lane] = resultBits(
-            accumulate(warp.launch.options.accumulation, sum, float(addend)));
-      else
-        result[i][lane] = floatBits(Type::F16, roundToOdd(sum, addend), {});
+      result[i][lane] = dot.element(&a[row * k], &b[column * k], k, addend);
     }
   uint32_t poison = anyPoison(warp, instr, 1, 4);
   for (unsigned i = 0; i < instr.ops[0].elems.size(); ++i) {

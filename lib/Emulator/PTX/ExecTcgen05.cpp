@@ -276,7 +276,12 @@ static void storeTensorMemory(Warp &warp, const Instr &instr) {
                     });
     });
   };
-  warp.cta.cluster.async.issue(std::move(op));
+  AsyncQueue &queue = warp.cta.cluster.async;
+  if (warp.launch.options.strictTensorMemory)
+    return queue.issue(std::move(op));
+  // Loads and stores of a warp keep their order.
+  queue.waitWarp(warp, AsyncOp::Kind::TensorLoad);
+  op.finish(warp.active);
 }
 
 /// `.shape.xN` and the packing; false on a mismatch of registers.

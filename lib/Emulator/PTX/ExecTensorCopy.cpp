@@ -38,7 +38,13 @@ struct Box {
   unsigned globalRowBytes = 0, sharedRowBytes = 0, pitch = 0;
   unsigned numRows = 1;
 
-  unsigned totalBytes() const { return numRows * sharedRowBytes; }
+  /// What the copy counts on its mbarrier: for padded types the elements
+  /// without the gaps, which is what CUTLASS expects (sm120 mxf8f6f4
+  /// collectives).
+  unsigned countedBytes() const {
+    return numRows *
+           (isPaddedTensorType(map.type) ? globalRowBytes : sharedRowBytes);
+  }
   unsigned sharedExtent() const { return numRows * pitch; }
 };
 
@@ -204,11 +210,12 @@ static void roundRow(const Box &box, uint8_t *row, int64_t first,
   for (int64_t i = first; i + 4 <= last; i += 4) {
     uint32_t bits;
     std::memcpy(&bits, row + i, 4);
-    if ((bits & 0x7F800000) != 0x7F800000) {
-      constexpr FloatLayout layout = {8, 10};
+    constexpr FloatLayout layout = {8, 10};
+    if (bits << 1 > 0xFF000000)
+      bits = kCanonicalNaN32 & 0xFFFFE000;
+    else
       bits = encodeFloat(asFloat(bits), layout, Rounding::RN) << 13;
-      std::memcpy(row + i, &bits, 4);
-    }
+    std::memcpy(row + i, &bits, 4);
   }
 }
 
@@ -249,7 +256,7 @@ static void loadBox(Warp &warp, const Box &box,
                    });
   }
   for (const CopyTarget &target : targets)
-    mbarrierTx(warp, target.barrier, -int64_t(box.totalBytes()));
+    mbarrierTx(warp, target.barrier, -int64_t(box.countedBytes()));
 }
 
 /// Operands: destination, [map, coordinates], mbarrier {, CTA mask}.

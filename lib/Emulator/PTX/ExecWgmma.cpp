@@ -78,22 +78,22 @@ static Place placeOf(const Instr &instr, unsigned j, unsigned i) {
   return {4 * j + i, 0};
 }
 
-static uint64_t resultOf(Warp &warp, const Wgmma &op, double sum,
-                         uint64_t old) {
-  Type type = op.instr->type;
-  if (op.negate)
-    sum = -sum;
-  if (type == Type::S32) {
-    int64_t total = int64_t(sum) + (op.accumulateD ? int32_t(old) : 0);
-    if (op.instr->sat)
-      total = std::min<int64_t>(std::max<int64_t>(total, INT32_MIN), INT32_MAX);
-    return uint32_t(total);
-  }
-  double addend = op.accumulateD ? floatValue(type, old) : 0.0;
-  if (type == Type::F16)
-    return floatBits(Type::F16, roundToOdd(sum, addend), {});
-  return resultBits(
-      accumulate(warp.launch.options.accumulation, sum, float(addend)));
+static uint64_t integerResult(const Wgmma &op, const float *a, const float *b,
+                              uint64_t old) {
+  int64_t total = op.accumulateD ? int32_t(old) : 0;
+  for (unsigned kk = 0; kk < op.k; ++kk)
+    total += int64_t(a[kk]) * int64_t(b[kk]);
+  if (op.instr->sat)
+    total = std::min<int64_t>(std::max<int64_t>(total, INT32_MIN), INT32_MAX);
+  return uint32_t(total);
+}
+
+static uint64_t resultOf(const DotProduct &dot, const Wgmma &op, const float *a,
+                         const float *b, uint64_t old) {
+  if (dot.result == Type::S32)
+    return integerResult(op, a, b, old);
+  double addend = op.accumulateD ? floatValue(dot.result, old) : 0.0;
+  return dot.element(a, b, op.k, addend);
 }
 
 static void perform(Warp &warp, const Wgmma &op) {
@@ -106,6 +106,11 @@ static void perform(Warp &warp, const Wgmma &op) {
     decodeRow(instr.type2, false, a.row(i), op.k, &x[i * op.k]);
   for (unsigned j = 0; j < op.n; ++j)
     decodeRow(instr.type3, false, b.row(j), op.k, &y[size_t(j) * op.k]);
+  if (op.negate)
+    for (float &value : x)
+      value = -value;
+  DotProduct dot{warp.launch.options.accumulation, instr.type2, instr.type3,
+                 instr.type, true};
   const std::vector<Operand> &results = instr.ops[0].elems;
   for (const Operand &reg : results)
     op.frame->poison[reg.slot] = op.undefinedInput ? ~0u : 0;
@@ -114,16 +119,14 @@ static void perform(Warp &warp, const Wgmma &op) {
       for (unsigned i = 0; i < 4; ++i) {
         unsigned row = lane / 4 + 8 * (i / 2);
         unsigned column = 8 * j + lane % 4 * 2 + i % 2;
-        double sum = 0;
-        for (unsigned kk = 0; kk < op.k; ++kk)
-          sum += double(x[row * op.k + kk]) * y[size_t(column) * op.k + kk];
         Place place = placeOf(instr, j, i);
         int32_t slot = results[place.reg].slot;
         uint64_t &reg = op.frame->regs[slot][lane];
         unsigned width = typeBits(instr.type);
         uint64_t mask = lowBits(width) << (16 * place.half);
         uint64_t old = (reg & mask) >> (16 * place.half);
-        uint64_t value = resultOf(warp, op, sum, old);
+        uint64_t value =
+            resultOf(dot, op, &x[row * op.k], &y[size_t(column) * op.k], old);
         reg = (reg & ~mask) | (value << (16 * place.half) & mask);
         if (!a.defined[row] || !b.defined[column])
           op.frame->poison[slot] |= 1u << lane;

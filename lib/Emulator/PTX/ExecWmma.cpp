@@ -200,14 +200,14 @@ static uint32_t dotElement(Warp &warp, const Instr &instr, const uint32_t *a,
       sum = std::min<int64_t>(std::max<int64_t>(sum, INT32_MIN), INT32_MAX);
     return uint32_t(sum);
   }
-  double sum = 0;
-  for (unsigned kk = 0; kk < k; ++kk)
-    sum += mmaElement(instr.type2, a[kk]) * mmaElement(instr.type2, b[kk * n]);
-  double addend = floatValue(instr.type4, c);
-  if (instr.type == Type::F16)
-    return uint32_t(floatBits(Type::F16, roundToOdd(sum, addend), {}));
-  return resultBits(
-      accumulate(warp.launch.options.accumulation, sum, float(addend)));
+  double x[16], y[16];
+  for (unsigned kk = 0; kk < k; ++kk) {
+    x[kk] = mmaElement(instr.type2, a[kk]);
+    y[kk] = mmaElement(instr.type2, b[kk * n]);
+  }
+  DotProduct dot{warp.launch.options.accumulation, instr.type2, instr.type2,
+                 instr.type};
+  return uint32_t(dot.element(x, y, k, floatValue(instr.type4, c)));
 }
 
 /// A and B arrive in the row-major order of the fragments whatever their layout

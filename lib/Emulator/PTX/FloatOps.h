@@ -46,6 +46,8 @@ uint64_t floatMinMax(Type type, uint64_t a, uint64_t b, bool isMax, bool ftz,
 uint64_t floatNeg(Type type, uint64_t a, bool ftz);
 uint64_t floatAbs(Type type, uint64_t a, bool ftz);
 uint64_t canonicalNaN(Type type);
+/// An f64 NaN with its quiet bit set.
+uint64_t quietNaN64(uint64_t bits);
 /// Flushes a subnormal of type F16, BF16 or F32.
 uint64_t flushSubnormal(Type type, uint64_t bits);
 

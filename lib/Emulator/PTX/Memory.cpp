@@ -183,7 +183,10 @@ Location Warp::locate(Space space, uint64_t addr, unsigned size, unsigned align,
   switch (space) {
   case Space::SharedCTA:
   case Space::SharedCluster:
-    // A 64-bit shared pointer may also be a generic one's low half.
+    // ThunderKittens names shared memory by generic pointers; hardware looks at
+    // the low half only.
+    if ((addr & kWindowMask) == kSharedWindow)
+      addr &= ~kWindowMask;
     return locateShared(*this, addr, size, lane, access);
   case Space::Local:
     return locateLocal(*this, addr & ~kWindowMask, size, lane, access);

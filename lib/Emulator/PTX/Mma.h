@@ -21,6 +21,21 @@ namespace fp4::ptx {
 /// products.
 float accumulate(Accumulation mode, double sum, float c);
 
+/// One element of D of a matrix instruction without block scales.
+struct DotProduct {
+  Accumulation mode;
+  Type typeA, typeB;
+  /// F32 or F16.
+  Type result;
+  /// wgmma, whose FP8 adder is narrower.
+  bool isWarpgroup = false;
+
+  /// The bits of `c` plus the products of `k` neighbours of `a` and `b`; T is
+  /// float or double.
+  template <typename T>
+  uint64_t element(const T *a, const T *b, unsigned k, double c) const;
+};
+
 /// The value of an element of an MMA operand; `type` is a float type of 4 to 32
 /// bits. Elements of kind::f8f6f4 of fewer than 8 bits lie in a byte: 6 bits
 /// right-aligned, e2m1 in bits 2..5.

@@ -21,6 +21,26 @@ unsigned swizzleSpan(TensorMapSwizzle swizzle);
 /// are added (exclusive or) to those below.
 uint32_t swizzleAddress(TensorMapSwizzle swizzle, uint32_t address);
 
+/// The fields of tensormap.replace, in the order of its description.
+enum class TensorMapField : uint8_t {
+  GlobalAddress,
+  Rank,
+  BoxDim,
+  GlobalDim,
+  GlobalStride,
+  ElementStride,
+  ElementType,
+  InterleaveLayout,
+  SwizzleMode,
+  SwizzleAtomicity,
+  FillMode
+};
+
+/// Changes one field of an encoded map. Whether the fields fit together is
+/// checked when the map is decoded.
+Status replaceTensorMapField(TensorMap &map, TensorMapField field,
+                             unsigned ordinal, uint64_t value);
+
 } // namespace fp4::ptx
 
 #endif // FP4_LIB_EMULATOR_PTX_TENSORLAYOUT_H

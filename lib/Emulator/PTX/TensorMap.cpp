@@ -7,6 +7,7 @@
 
 #include "fp4/Emulator/PTX/TensorMap.h"
 #include "TensorLayout.h"
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -29,6 +30,8 @@ struct Encoded {
   uint32_t globalDim[5];
   uint16_t boxDim[5];
   uint8_t elementStrides[5];
+  /// tensormap.replace changed it, so that it has yet to be checked.
+  uint8_t isEdited;
 };
 } // namespace
 static_assert(sizeof(Encoded) <= sizeof(TensorMap));
@@ -152,12 +155,16 @@ static Status checkBox(const TensorMapParams &p) {
 // Encoding
 //===----------------------------------------------------------------------===//
 
-Expected<TensorMap> encodeTensorMap(const TensorMapParams &params) {
+static Status check(const TensorMapParams &params) {
   if (params.rank < 1 || params.rank > 5)
     return problem("the rank is not in 1..5");
   if (Status status = checkGlobal(params); !status.ok())
     return status;
-  if (Status status = checkBox(params); !status.ok())
+  return checkBox(params);
+}
+
+Expected<TensorMap> encodeTensorMap(const TensorMapParams &params) {
+  if (Status status = check(params); !status.ok())
     return status;
   Encoded encoded{};
   encoded.magic = kMagic;
@@ -197,7 +204,104 @@ Expected<TensorMapParams> decodeTensorMap(const TensorMap &map) {
     params.boxDim[i] = encoded.boxDim[i];
     params.elementStrides[i] = encoded.elementStrides[i];
   }
+  if (encoded.isEdited)
+    if (Status status = check(params); !status.ok())
+      return status;
   return params;
+}
+
+//===----------------------------------------------------------------------===//
+// tensormap.replace
+//===----------------------------------------------------------------------===//
+
+/// Numbered as the ISA's table of values for .elemtype.
+static constexpr TensorMapType elementTypes[] = {
+    TensorMapType::U8,         TensorMapType::U16,
+    TensorMapType::U32,        TensorMapType::S32,
+    TensorMapType::U64,        TensorMapType::S64,
+    TensorMapType::F16,        TensorMapType::F32,
+    TensorMapType::F32Ftz,     TensorMapType::F64,
+    TensorMapType::BF16,       TensorMapType::TF32,
+    TensorMapType::TF32Ftz,    TensorMapType::U4Align8B,
+    TensorMapType::U4Align16B, TensorMapType::U6Align16B};
+
+/// The swizzle modes 0 to 3, and 128B with the atoms 1 to 3.
+static constexpr TensorMapSwizzle swizzleModes[] = {
+    TensorMapSwizzle::None, TensorMapSwizzle::B32, TensorMapSwizzle::B64,
+    TensorMapSwizzle::B128};
+static constexpr TensorMapSwizzle swizzleAtoms[] = {
+    TensorMapSwizzle::B128, TensorMapSwizzle::B128Atom32B,
+    TensorMapSwizzle::B128Atom32BFlip8B, TensorMapSwizzle::B128Atom64B};
+
+/// Fields that are one of few values.
+static Status replaceChoice(Encoded &map, TensorMapField field,
+                            uint64_t value) {
+  uint64_t count = field == TensorMapField::ElementType        ? 16
+                   : field == TensorMapField::InterleaveLayout ? 1
+                   : field == TensorMapField::FillMode         ? 2
+                                                               : 4;
+  if (value >= count)
+    return problem("value " + std::to_string(value) +
+                   " of the replaced field is not supported");
+  switch (field) {
+  case TensorMapField::ElementType:
+    map.type = uint8_t(elementTypes[value]);
+    break;
+  case TensorMapField::SwizzleMode:
+    map.swizzle = uint8_t(swizzleModes[value]);
+    break;
+  case TensorMapField::SwizzleAtomicity:
+    // Only the span of 128 bytes has atoms of several sizes.
+    if (map.swizzle >= uint8_t(TensorMapSwizzle::B128))
+      map.swizzle = uint8_t(swizzleAtoms[value]);
+    else if (value)
+      return problem("swizzle atoms are replaced, but the span is not 128B");
+    break;
+  case TensorMapField::FillMode:
+    map.nanFill = uint8_t(value);
+    break;
+  default:
+    break;
+  }
+  return Status::success();
+}
+
+Status replaceTensorMapField(TensorMap &bytes, TensorMapField field,
+                             unsigned ordinal, uint64_t value) {
+  Encoded map;
+  std::memcpy(&map, bytes.data(), sizeof map);
+  if (map.magic != kMagic)
+    return problem("the 128 bytes are not an object of encodeTensorMap");
+  unsigned dims = field == TensorMapField::GlobalStride ? 4 : 5;
+  if (ordinal >= dims)
+    return problem("ordinal " + std::to_string(ordinal) + " is out of range");
+  Status status = Status::success();
+  switch (field) {
+  case TensorMapField::GlobalAddress:
+    map.globalAddress = value;
+    break;
+  case TensorMapField::Rank:
+    // The operand is the rank less one.
+    map.rank = uint8_t(std::min<uint64_t>(value, 254) + 1);
+    break;
+  case TensorMapField::BoxDim:
+    map.boxDim[ordinal] = uint16_t(std::min<uint64_t>(value, 0xFFFF));
+    break;
+  case TensorMapField::GlobalDim:
+    map.globalDim[ordinal] = uint32_t(value - 1);
+    break;
+  case TensorMapField::GlobalStride:
+    map.globalStrides[ordinal] = value;
+    break;
+  case TensorMapField::ElementStride:
+    map.elementStrides[ordinal] = uint8_t(std::min<uint64_t>(value, 255));
+    break;
+  default:
+    status = replaceChoice(map, field, value);
+  }
+  map.isEdited = 1;
+  std::memcpy(bytes.data(), &map, sizeof map);
+  return status;
 }
 
 } // namespace fp4::ptx

@@ -1,14 +1,23 @@
 #!/usr/bin/env python3
-"""Runs what FP4EmulatorPlan wrote on a GPU.
+"""Runs what FP4EmulatorPlan wrote on a GPU, and packs the results.
 
     FP4EmulatorPlan test/Emulator/Hardware FOLDER
-    record.py FOLDER OUTPUT.bin [h200.safetensors]
+    record.py run FOLDER OUTPUT             # where the GPU is
+    record.py pack FOLDER OUTPUT h200.safetensors
 
-Every case is a kernel `test(in, out)`; OUTPUT.bin receives the outputs of all
-cases one after another, as `emulated.bin` of FOLDER does. With a third argument
-the recording that the tests replay is written as well (see `summarize`). Needs
-libcuda and NumPy. A case whose launch fails is reported and leaves its output
-at 0xDEADBEEF.
+`run` executes every case, a kernel `test(in, out)`; OUTPUT receives the outputs
+of all cases one after another, as `emulated.bin` of FOLDER does, and
+OUTPUT.json the device, driver and date. A case that faults is reported and
+leaves 0xDEADBEEF. `pack` makes of it the recording that HardwareReplayTest
+replays: of every case a tensor of bytes, namely
+
+  - the CRC-32 of the input (and of the text, for a file),
+  - all outputs, if they are no more than 2 KiB, or else for every result
+  - one tuple of every 128 (every 8 of a case with a tolerance): number
+    128 k + 37 k % 128, or 8 k, and
+  - the CRC-32 of each 128 tuples, unless the case has a tolerance.
+
+`run` needs libcuda and NumPy.
 """
 
 import ctypes
@@ -17,10 +26,12 @@ import json
 import os
 import struct
 import sys
+import zlib
 
 import numpy as np
 
-CASE = 0  # name, block, grid, cluster, shared, offset, bytes, results, map
+# The fields of a line of plan.txt.
+NAME, BLOCK, GRID, CLUSTER, SHARED, OFFSET, SIZE, RESULTS, MAP, KIND = range(10)
 
 
 class Driver:
@@ -49,6 +60,15 @@ class Driver:
         name = ctypes.create_string_buffer(100)
         self.check("cuDeviceGetName", name, 100, self.device)
         return name.value.decode()
+
+    def version(self):
+        """As nvidia-smi shows it, or the CUDA version that it supports."""
+        try:
+            return open("/proc/driver/nvidia/version").read().split("Module")[1].split()[0]
+        except (OSError, IndexError):
+            version = ctypes.c_int()
+            self.check("cuDriverGetVersion", ctypes.byref(version))
+            return f"CUDA {version.value}"
 
     def allocate(self, size):
         address = ctypes.c_uint64()
@@ -97,7 +117,7 @@ class LaunchConfig(ctypes.Structure):
 
 
 def run(driver, case, ptx, data):
-    name, block, grid, cluster, shared, offset, size, results, spec = case
+    _, block, grid, cluster, shared, offset, size, results, spec, _ = case
     module, function = driver.load(ptx)
     source, target = driver.allocate(max(size, 4)), driver.allocate(sum(results))
     output = np.full(sum(results), 0, np.uint8)
@@ -130,54 +150,54 @@ def read_plan(folder):
     cases = []
     for line in open(f"{folder}/plan.txt"):
         f = line.split()
-        cases.append((f[0], *map(int, f[1:7]), [int(x) for x in f[7].split(",")], f[8]))
+        cases.append((f[0], *map(int, f[1:7]), [int(x) for x in f[7].split(",")], f[8], f[9]))
     return cases
 
 
-def fnv(blocks):
-    """FNV-1a over the bytes of every row."""
-    value = np.full(len(blocks), 0x811C9DC5, np.uint32)
-    for column in blocks.T:
-        value = (value ^ column.astype(np.uint32)) * np.uint32(0x01000193)
-    return value
+def crc(data):
+    return struct.pack("<I", zlib.crc32(data))
 
 
-def summarize(case, output, approximate):
-    """What the recording keeps: all bytes of small outputs; of others every
-    64th tuple, and a hash of each 64. An approximate case keeps more tuples and
-    no hashes, which could not be compared."""
-    results = case[7]
+def summarize(case, output):
+    """The outputs as the recording keeps them."""
     if output.size <= 2048:
         return output.tobytes()
-    kept, start = b"", 0
-    for size in results:
-        part = output[start:start + size].copy()
+    kept, start, tuples = b"", 0, case[BLOCK] * case[GRID]
+    for size in case[RESULTS]:
+        rows = output[start:start + size].reshape(tuples, size // tuples)
         start += size
-        tuples = 4096 if size % 4096 == 0 else size // 4
-        width = size // tuples
-        rows = part.reshape(tuples, width)
-        kept += rows[::8 if approximate else 64].tobytes()
-        if not approximate:
-            kept += fnv(part.reshape(tuples // 64, 64 * width)).tobytes()
+        if case[KIND] == "approximate":
+            kept += rows[::8].tobytes()
+            continue
+        kept += rows[[128 * k + 37 * k % 128 for k in range(tuples // 128)]].tobytes()
+        kept += b"".join(crc(rows[i:i + 128].tobytes()) for i in range(0, tuples, 128))
     return kept
 
 
-def write_recording(path, cases, outputs, approximate, metadata):
-    header, blob = {"__metadata__": metadata}, b""
-    for case, output in zip(cases, outputs):
-        data = summarize(case, output, case[CASE] in approximate)
-        header[case[CASE]] = {"dtype": "U8", "shape": [len(data)],
+def pack(folder, path, recording):
+    header, blob = {"__metadata__": json.load(open(path + ".json"))}, b""
+    outputs, start = np.fromfile(path, np.uint8), 0
+    inputs = np.fromfile(f"{folder}/inputs.bin", np.uint8)
+    for number, case in enumerate(read_plan(folder)):
+        output = outputs[start:start + sum(case[RESULTS])]
+        start += output.size
+        if (output.view(np.uint32) == 0xDEADBEEF).all():
+            print(f"{case[NAME]}: not recorded")
+            continue
+        key = inputs[case[OFFSET]:case[OFFSET] + case[SIZE]].tobytes()
+        if case[NAME].startswith("file/"):
+            key += open(f"{folder}/{number}.ptx", "rb").read()
+        data = crc(key) + summarize(case, output)
+        header[case[NAME]] = {"dtype": "U8", "shape": [len(data)],
                               "data_offsets": [len(blob), len(blob) + len(data)]}
         blob += data
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
+    with open(recording, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text + blob)
 
 
-def main():
-    folder, path = sys.argv[1:3]
-    first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+def run_all(folder, path, first):
     driver = Driver()
     data = np.fromfile(f"{folder}/inputs.bin", np.uint8)
     cases = read_plan(folder)
@@ -187,16 +207,25 @@ def main():
             try:
                 output = run(driver, case, open(f"{folder}/{number}.ptx", "rb").read() + b"\0", data)
             except RuntimeError as error:
-                print(f"{case[CASE]}: {error}", flush=True)
-                file.write(np.full(sum(case[7]) // 4, 0xDEADBEEF, np.uint32).tobytes())
+                print(f"{case[NAME]}: {error}", flush=True)
+                file.write(np.full(sum(case[RESULTS]) // 4, 0xDEADBEEF, np.uint32).tobytes())
                 file.flush()
                 # A fault ends the process's context for good.
-                os.execv(sys.executable, [sys.executable, sys.argv[0], folder, path, str(number + 1)])
+                os.execv(sys.executable, [sys.executable, *sys.argv[:4], str(number + 1)])
             file.write(output.tobytes())
-    version = ctypes.c_int()
-    driver.check("cuDriverGetVersion", ctypes.byref(version))
-    print(f"{len(cases)} cases, {driver.describe()}, CUDA {version.value}, "
-          f"{datetime.date.today()}")
+    metadata = {"gpu": driver.describe(), "driver": driver.version(),
+                "date": str(datetime.date.today()), "cases": str(len(cases))}
+    json.dump(metadata, open(path + ".json", "w"))
+    print(metadata)
+
+
+def main():
+    if len(sys.argv) == 5 and sys.argv[1] == "pack":
+        pack(*sys.argv[2:5])
+    elif len(sys.argv) in (4, 5) and sys.argv[1] == "run":
+        run_all(*sys.argv[2:4], int(sys.argv[4]) if len(sys.argv) == 5 else 0)
+    else:
+        sys.exit("usage: record.py run FOLDER OUTPUT | pack FOLDER OUTPUT RECORDING")
 
 
 if __name__ == "__main__":

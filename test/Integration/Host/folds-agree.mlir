@@ -6,7 +6,7 @@
 // RUN: fp4-run %s --output %t/0.npy --output %t/1.npy --output %t/2.npy --output %t/3.npy --output %t/4.npy --output %t/5.npy --output %t/6.npy
 // RUN: fp4-opt %s --canonicalize -o %t/folded.mlir
 // RUN: FileCheck %s < %t/folded.mlir
-// RUN: fp4-run %t/folded.mlir --check %t/0.npy --check %t/1.npy --check %t/2.npy --check %t/3.npy --check %t/4.npy --check %t/5.npy --check %t/6.npy
+// RUN: fp4-run %t/folded.mlir --check=%t/0.npy --check=%t/1.npy --check=%t/2.npy --check=%t/3.npy --check=%t/4.npy --check=%t/5.npy --check=%t/6.npy
 
 // CHECK-NOT: fp4.quantize
 // CHECK-NOT: fp4.dequantize

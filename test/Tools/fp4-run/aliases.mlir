@@ -4,10 +4,10 @@
 // RUN: rm -rf %t && mkdir -p %t
 // RUN: %python -c "import numpy as n; n.save('%t/x.npy', n.array([1, 2, 3, 4], n.float32)); n.save('%t/two.npy', n.array([2, 2, 3, 4], n.float32)); n.save('%t/c.npy', n.arange(4, dtype=n.float32))"
 // RUN: cp %t/x.npy %t/before.npy
-// RUN: fp4-run %s --entry=aliases --input %t/x.npy --check %t/two.npy --check %t/two.npy --check %t/x.npy --check %t/c.npy
+// RUN: fp4-run %s --entry=aliases --input %t/x.npy --check=%t/two.npy --check=%t/two.npy --check=%t/x.npy --check=%t/c.npy
 // RUN: cmp %t/x.npy %t/before.npy
 // RUN: %python -c "import numpy as n; x = n.arange(24, dtype=n.float32).reshape(4, 6); n.save('%t/m.npy', x); n.save('%t/columns.npy', n.ascontiguousarray(x[:, 1:5:2])); n.save('%t/t.npy', n.ascontiguousarray(x.T))"
-// RUN: fp4-run %s --entry=strided --input %t/m.npy --check %t/columns.npy --check %t/t.npy
+// RUN: fp4-run %s --entry=strided --input %t/m.npy --check=%t/columns.npy --check=%t/t.npy
 
 func.func @aliases(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
   %c0 = arith.constant 0 : index

@@ -5,7 +5,15 @@
 // RUN: printf 'not an array' > %t/bad.npy
 
 // RUN: not fp4-run %s --device=tpu 2>&1 | FileCheck %s --check-prefix=DEVICE
-// DEVICE: fp4-run: error: no device called 'tpu'; built in: host
+// DEVICE: fp4-run: error: expected --device=host for an MLIR module, got 'tpu'; fp4-compile makes an artifact for GPUs of it
+// RUN: not fp4-run %s --entry=double --input x=%t/x.npy --check 2>&1 | FileCheck %s --check-prefix=REFERENCE
+// REFERENCE: fp4-run: error: expected --check=file for an MLIR module: the host is the reference itself
+// RUN: not fp4-run %s --entry=double --input x=%t/x.npy --trace 2>&1 | FileCheck %s --check-prefix=TRACE
+// TRACE: fp4-run: error: expected --trace with the emulator, got a module
+// RUN: not fp4-run %s --async=sometimes 2>&1 | FileCheck %s --check-prefix=ASYNC
+// ASYNC: fp4-run: error: expected --async=late, early or random:seed, got 'sometimes'
+// RUN: not fp4-run %s --size=rows 2>&1 | FileCheck %s --check-prefix=SIZE
+// SIZE: fp4-run: error: expected --size=name=number, got 'rows'
 // RUN: not fp4-run %t/none.mlir 2>&1 | FileCheck %s --check-prefix=FILE
 // FILE: fp4-run: error: cannot open input file '{{.*}}none.mlir': No such file or directory
 // RUN: not fp4-run %s --entry=f 2>&1 | FileCheck %s --check-prefix=ENTRY
@@ -37,9 +45,9 @@
 // RUN: not ls %t/y.npy
 // RUN: not fp4-run %s --entry=double --input %t/x.npy --output %t/y.txt 2>&1 | FileCheck %s --check-prefix=OUTPUT
 // OUTPUT: fp4-run: error: {{.*}}y.txt: expected a file called *.npy
-// RUN: not fp4-run %s --entry=double --input %t/x.npy --check %t/w.npy 2>&1 | FileCheck %s --check-prefix=CHECK-SHAPE
+// RUN: not fp4-run %s --entry=double --input %t/x.npy --check=%t/w.npy 2>&1 | FileCheck %s --check-prefix=CHECK-SHAPE
 // CHECK-SHAPE: fp4-run: error: result 0: expected shape [2, 31], got [2, 32]
-// RUN: not fp4-run %s --entry=double --input %t/x.npy --check %t/x.npy --check %t/x.npy 2>&1 | FileCheck %s --check-prefix=CHECKS
+// RUN: not fp4-run %s --entry=double --input %t/x.npy --check=%t/x.npy --check=%t/x.npy 2>&1 | FileCheck %s --check-prefix=CHECKS
 // CHECKS: fp4-run: error: expected at most 1 --check files, one per result, got 2
 // RUN: not fp4-run %s --entry=double --input %t/x.npy --hessians-out=%t/h.safetensors 2>&1 | FileCheck %s --check-prefix=HESSIANS
 // HESSIANS: fp4-run: error: {{.*}}expected fp4.matmul operations with a float weight, got none; run --convert-linalg-to-fp4 first

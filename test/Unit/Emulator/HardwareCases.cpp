@@ -66,9 +66,8 @@ static unsigned bytesOf(const std::string &type) {
     return part.rfind('m') != std::string::npos ? 2 : bytesOf(part) * 2;
   }
   size_t digit = type.find_first_of("0123456789");
-  unsigned bits = digit == std::string::npos
-                      ? 0
-                      : unsigned(std::stoul(type.substr(digit)));
+  unsigned bits =
+      digit == std::string::npos ? 0 : unsigned(std::stoul(type.substr(digit)));
   return type[0] == 'e' ? 1 : bits / 8;
 }
 
@@ -83,13 +82,12 @@ static std::vector<OperandSpec> parseOperands(const std::string &text) {
     if (colon != std::string::npos)
       spec.choice = item.substr(0, colon);
     size_t start = colon == std::string::npos ? 0 : colon + 1;
-    spec.type = item.substr(
-        start, star == std::string::npos ? star : star - start);
+    spec.type =
+        item.substr(start, star == std::string::npos ? star : star - start);
     spec.size = bytesOf(spec.type);
-    unsigned count =
-        star == std::string::npos
-            ? 1
-            : unsigned(std::stoul(item.substr(star + 1)));
+    unsigned count = star == std::string::npos
+                         ? 1
+                         : unsigned(std::stoul(item.substr(star + 1)));
     specs.insert(specs.end(), count, spec);
   }
   return specs;
@@ -122,9 +120,8 @@ struct FloatShape {
 
 static bool floatShape(const std::string &type, FloatShape &shape) {
   static const std::map<std::string, FloatShape> shapes = {
-      {"f16", {5, 10}}, {"bf16", {8, 7}},  {"f32", {8, 23}},
-      {"f64", {11, 52}}, {"tf32", {8, 23}}, {"e4m3", {4, 3}},
-      {"e5m2", {5, 2}}};
+      {"f16", {5, 10}},  {"bf16", {8, 7}}, {"f32", {8, 23}}, {"f64", {11, 52}},
+      {"tf32", {8, 23}}, {"e4m3", {4, 3}}, {"e5m2", {5, 2}}};
   auto found = shapes.find(type);
   if (found == shapes.end())
     return false;
@@ -139,10 +136,19 @@ static std::vector<uint64_t> floatCorners(FloatShape shape) {
   uint64_t one = ((uint64_t(1) << (shape.exponentBits - 1)) - 1) << m;
   uint64_t infinity = ((uint64_t(1) << shape.exponentBits) - 1) << m;
   uint64_t half = uint64_t(1) << (m - 1), unit = uint64_t(1) << m;
-  std::vector<uint64_t> corners = {0,           1,        unit - 1, unit,
-                                   one - unit,  one,      one + 1,  one + half,
-                                   one + unit + half / 2, infinity - 1,
-                                   infinity,    infinity + 1, infinity + half};
+  std::vector<uint64_t> corners = {0,
+                                   1,
+                                   unit - 1,
+                                   unit,
+                                   one - unit,
+                                   one,
+                                   one + 1,
+                                   one + half,
+                                   one + unit + half / 2,
+                                   infinity - 1,
+                                   infinity,
+                                   infinity + 1,
+                                   infinity + half};
   uint64_t sign = uint64_t(1) << (m + shape.exponentBits);
   size_t count = corners.size();
   for (size_t i = 0; i < count; ++i)
@@ -152,9 +158,20 @@ static std::vector<uint64_t> floatCorners(FloatShape shape) {
 
 static std::vector<uint64_t> integerCorners(unsigned bits) {
   uint64_t top = uint64_t(1) << (bits - 1), all = top | (top - 1);
-  return {0,   1,       2,       3,       all, all - 1,          top,
-          top - 1, top + 1, bits, bits - 1, 0x5555555555555555 & all,
-          all >> (bits / 2), top >> 1};
+  return {0,
+          1,
+          2,
+          3,
+          all,
+          all - 1,
+          top,
+          top - 1,
+          top + 1,
+          bits,
+          bits - 1,
+          0x5555555555555555 & all,
+          all >> (bits / 2),
+          top >> 1};
 }
 
 /// Normal numbers from 2^-6 to 2^7 or the format's range: no instruction on
@@ -212,8 +229,7 @@ static uint64_t operandValue(const OperandSpec &spec, unsigned operand,
                        random);
   std::string part = spec.type.substr(0, x);
   unsigned bits = spec.size * 4;
-  uint64_t low =
-      scalarValue(part, spec.choice, bits, digit, isCorner, random);
+  uint64_t low = scalarValue(part, spec.choice, bits, digit, isCorner, random);
   uint64_t high = scalarValue(part, spec.choice, bits, digit * 7 + 3, isCorner,
                               mix(random));
   return high << bits | low;
@@ -225,8 +241,8 @@ std::vector<uint8_t> HardwareCase::makeInput() const {
   for (unsigned j = 0; j < operands.size(); ++j)
     for (unsigned i = 0; i < tuples; ++i) {
       unsigned index = operands[j].choice == "warp" ? i / 32 : i;
-      uint64_t value = operandValue(operands[j], j, index,
-                                    mix(seed ^ mix(index * 64 + j)));
+      uint64_t value =
+          operandValue(operands[j], j, index, mix(seed ^ mix(index * 64 + j)));
       for (unsigned k = 0; k < operands[j].size; ++k)
         bytes.push_back(uint8_t(value >> (8 * k)));
     }
@@ -289,14 +305,14 @@ static std::string storeResult(unsigned j, const ResultSpec &spec,
 }
 
 static std::string makeKernel(const HardwareCase &c, const std::string &body) {
-  std::string text = ".version 9.0\n.target sm_90a\n.address_size 64\n"
-                     ".visible .entry test(.param .u64 in, .param .u64 out" +
-                     std::string(c.settings.count("map")
-                                     ? ", .param .align 64 .b8 map[128]"
-                                     : "") +
-                     ") {\n"
-                     "  .reg .b64 %in, %out, %p, %mem;\n"
-                     "  .reg .b32 %i, %t, %lane, %sm;\n";
+  std::string text =
+      ".version 9.0\n.target sm_90a\n.address_size 64\n"
+      ".visible .entry test(.param .u64 in, .param .u64 out" +
+      std::string(c.settings.count("map") ? ", .param .align 64 .b8 map[128]"
+                                          : "") +
+      ") {\n"
+      "  .reg .b64 %in, %out, %p, %mem;\n"
+      "  .reg .b32 %i, %t, %lane, %sm;\n";
   bool usesShared = body.find("%sm") != std::string::npos ||
                     body.find("scratch") != std::string::npos;
   bool usesMemory = body.find("%mem") != std::string::npos;
@@ -347,8 +363,7 @@ static Words expandBraces(const std::string &text) {
     Words all;
     // A trailing empty choice counts.
     for (const std::string &choice : split(inside + ",", ',')) {
-      std::string one =
-          text.substr(0, open) + choice + text.substr(close + 1);
+      std::string one = text.substr(0, open) + choice + text.substr(close + 1);
       for (const std::string &expanded : expandBraces(one))
         all.push_back(expanded);
     }
@@ -357,8 +372,7 @@ static Words expandBraces(const std::string &text) {
   return {text};
 }
 
-static std::string defaultBody(const std::string &name,
-                               const HardwareCase &c) {
+static std::string defaultBody(const std::string &name, const HardwareCase &c) {
   std::string body = name + " %d0";
   for (unsigned j = 0; j < c.operands.size(); ++j)
     body += ", %a" + std::to_string(j);
@@ -371,8 +385,7 @@ static HardwareCase makeCase(const std::string &name, const Words &fields,
   c.name = name;
   c.settings = sets;
   for (const OperandSpec &spec : parseOperands(fields[1]))
-    c.results.push_back(
-        {spec.type, spec.size < 2 ? 4 : spec.size});
+    c.results.push_back({spec.type, spec.size < 2 ? 4 : spec.size});
   c.operands = parseOperands(fields[2]);
   if (auto found = sets.find("tuples"); found != sets.end())
     c.tuples = unsigned(std::stoul(found->second));

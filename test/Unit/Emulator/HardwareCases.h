@@ -9,8 +9,9 @@
 // tuple of operands and writes one tuple of results, and a rule that makes the
 // operands from the name of the case. Cases come from the table
 // test/Emulator/Hardware/cases.txt (its head explains the lines) and from
-// test/Emulator/PTX, as far as sm_90a has the instructions. FP4EmulatorPlan writes them out for a GPU, record.py
-// runs them there, HardwareReplayTest compares.
+// test/Emulator/PTX, as far as sm_90a has the instructions. FP4EmulatorPlan
+// writes them out for a GPU, record.py runs them there, HardwareReplayTest
+// compares.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,6 +65,10 @@ struct HardwareCase {
   std::vector<uint8_t> makeInput() const;
   size_t outputBytes() const;
   double tolerance(const std::string &name) const;
+  bool isApproximate() const {
+    return settings.count("ulp") || settings.count("abs") ||
+           settings.count("rel");
+  }
 };
 
 /// All cases, ordered by name; fails with file and line on a bad one.

@@ -9,8 +9,9 @@
 //
 // Writes the cases of the folder CASES into FOLDER: `plan.txt`, one line per
 // case (name, threads, blocks, cluster, shared bytes, input offset and bytes,
-// bytes of each result, tensor map), `inputs.bin`, `N.ptx`, and `emulated.bin`, what the emulator
-// gives. test/Emulator/Hardware/record.py runs such a folder.
+// bytes of each result, tensor map, exact or approximate), `inputs.bin`,
+// `N.ptx`, and `emulated.bin`, what the emulator gives.
+// test/Emulator/Hardware/record.py runs such a folder.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,16 +26,16 @@ using namespace fp4::ptx::testing;
 static std::string planLine(const HardwareCase &c, size_t offset,
                             size_t bytes) {
   std::string line = c.name;
-  for (size_t number :
-       {size_t(c.block), size_t(c.grid), size_t(c.cluster),
-        size_t(c.sharedBytes), offset, bytes})
+  for (size_t number : {size_t(c.block), size_t(c.grid), size_t(c.cluster),
+                        size_t(c.sharedBytes), offset, bytes})
     line += " " + std::to_string(number);
   line += " ";
   for (const ResultSpec &result : c.results)
     line += (line.back() == ' ' ? "" : ",") +
             std::to_string(result.size * c.tuples);
   auto map = c.settings.find("map");
-  return line + " " + (map == c.settings.end() ? "-" : map->second) + "\n";
+  return line + " " + (map == c.settings.end() ? "-" : map->second) +
+         (c.isApproximate() ? " approximate\n" : " exact\n");
 }
 
 int main(int argc, char **argv) {
@@ -59,7 +60,9 @@ int main(int argc, char **argv) {
                  std::streamsize(input.size()));
     offset += input.size();
     std::ofstream(folder + "/" + std::to_string(number++) + ".ptx") << c.ptx;
-    Expected<std::vector<uint8_t>> output = runHardwareCase(c, {});
+    LaunchOptions options;
+    options.accumulation = Accumulation::Hopper;
+    Expected<std::vector<uint8_t>> output = runHardwareCase(c, options);
     if (!output.ok()) {
       std::fprintf(stderr, "%s: %s\n", c.name.c_str(),
                    output.message().c_str());

@@ -33,7 +33,7 @@ static uint32_t parseWord(const std::string &text) {
 }
 
 static void parseWords(const std::string &line, std::vector<uint32_t> &words,
-                std::vector<bool> *compared) {
+                       std::vector<bool> *compared) {
   std::istringstream stream(line);
   std::string item;
   while (stream >> item) {

@@ -105,6 +105,9 @@ enum class Accumulation : uint8_t {
   /// The published model of Blackwell's FP4 tensor cores (arXiv 2609.02846):
   /// p = RN(exact sum of the products), d = RZ(c + p).
   Blackwell,
+  /// What an H200 gives, bit for bit: products aligned to the largest exponent
+  /// and cut. Only matrix instructions that sm_90a has; others are Exact.
+  Hopper,
 };
 
 struct LaunchConfig {
@@ -128,10 +131,12 @@ struct LaunchOptions {
   /// Trap when a value that was never written reaches a store, an address or a
   /// branch.
   bool trapUninitialized = true;
-  /// Hold tcgen05.ld to the letter of the ISA: its registers are undefined
-  /// until tcgen05.wait::ld, and what a tensor-core operation wrote needs a
-  /// tcgen05.fence::after_thread_sync. Kernels of CUTLASS 4.7 omit both, so by
-  /// default an instruction waits for the registers that it uses.
+  /// Hold tcgen05.ld and st to the letter of the ISA: registers of a load are
+  /// undefined until tcgen05.wait::ld, a store need not have happened before
+  /// tcgen05.wait::st, and loading what a tensor-core operation wrote needs a
+  /// tcgen05.fence::after_thread_sync. Kernels of CUTLASS 4.7 omit all three,
+  /// so by default an instruction waits for the registers that it uses and
+  /// stores happen at once.
   bool strictTensorMemory = false;
   /// Count shared-memory bank conflicts (costs time).
   bool countBankConflicts = false;

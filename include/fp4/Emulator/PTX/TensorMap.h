@@ -64,6 +64,8 @@ struct TensorMapParams {
   TensorMapSwizzle swizzle = TensorMapSwizzle::None;
   /// CU_TENSOR_MAP_FLOAT_OOB_FILL_NAN_REQUEST_ZERO_FMA
   bool nanFill = false;
+  /// Numbered as CUtensorMapL2promotion: a hint to the GPU, not kept here.
+  uint8_t l2Promotion = 0;
 };
 
 using TensorMap = std::array<uint8_t, 128>;

@@ -7,8 +7,8 @@
 // RUN: fp4-opt %t.plain.mlir --fp4-insert-rotations=block=16 --fp4-fuse-rotations -o %t.fused.mlir
 // RUN: FileCheck %s < %t.fused.mlir
 // RUN: fp4-run %t.plain.mlir --input %t.safetensors:x --output %t.npy
-// RUN: fp4-run %t.fused.mlir --input %t.safetensors:x --check %t.npy --tolerance=1e-5
-// RUN: not fp4-run %t.plain.mlir --entry=other --input %t.safetensors:x --check %t.npy --tolerance=1e-5
+// RUN: fp4-run %t.fused.mlir --input %t.safetensors:x --check=%t.npy --tolerance=1e-5
+// RUN: not fp4-run %t.plain.mlir --entry=other --input %t.safetensors:x --check=%t.npy --tolerance=1e-5
 
 // Before the second layer of each block a rotation stays, behind the
 // activation; the stream itself is rotated from the embedding to the head.

@@ -34,6 +34,10 @@
 
 namespace fp4::gpu {
 
+/// The attribute of a kernel that says what it computes: a dictionary for the
+/// manifest, with a string `kind`.
+inline constexpr llvm::StringLiteral kMeaningAttrName = "fp4gpu.meaning";
+
 /// Rows of the scale tiles that the tensor cores read.
 inline constexpr int64_t kScaleTileRows = 128;
 /// Rows of prepacked elements are padded to multiples of so many bytes.

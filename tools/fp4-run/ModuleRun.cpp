@@ -1,4 +1,4 @@
-//===- HostDevice.cpp - fp4-run on this CPU -------------------------------===//
+//===- ModuleRun.cpp - fp4-run on MLIR modules ----------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Devices.h"
+#include "Results.h"
 #include "fp4/InitAllDialects.h"
 #include "fp4/Runtime/Arrays/ArrayFile.h"
 #include "fp4/Runtime/Host/Calibration.h"
@@ -65,59 +65,6 @@ readInputs(const std::vector<std::string> &texts,
   return arrays;
 }
 
-/// One line per comparison; an error if one is not within the tolerance.
-static Status checkResults(const RunRequest &request,
-                           const std::vector<NDArray> &results) {
-  if (request.checks.size() > results.size())
-    return Status::error("expected at most " + std::to_string(results.size()) +
-                         " --check files, one per result, got " +
-                         std::to_string(request.checks.size()));
-  bool allGood = true;
-  for (size_t i = 0; i < request.checks.size(); ++i) {
-    Expected<NDArray> reference =
-        readArray(ArrayFile::parse(request.checks[i]), results[i].dtype());
-    if (!reference.ok())
-      return reference.status();
-    Expected<Comparison> compared = compareArrays(results[i], *reference);
-    if (!compared.ok())
-      return Status::error("result " + std::to_string(i) + ": " +
-                           compared.message());
-    bool isGood = compared->numNotFinite == 0 &&
-                  (compared->numDifferent == 0 ||
-                   compared->relativeError <= request.tolerance);
-    allGood &= isGood;
-    llvm::outs() << "check " << i << ": " << (isGood ? "ok" : "FAILED")
-                 << ", relative error "
-                 << llvm::format("%.3g", compared->relativeError)
-                 << ", largest difference "
-                 << llvm::format("%.3g", compared->largestDifference) << ", "
-                 << compared->numDifferent << " of "
-                 << results[i].elementCount() << " differ\n";
-  }
-  return allGood ? Status::success()
-                 : Status::error("a result differs from its reference");
-}
-
-static Status writeOutputs(const RunRequest &request,
-                           const std::vector<NDArray> &results) {
-  if (request.outputs.size() > results.size())
-    return Status::error("expected at most " + std::to_string(results.size()) +
-                         " --output files, one per result, got " +
-                         std::to_string(request.outputs.size()));
-  for (size_t i = 0; i < request.outputs.size(); ++i) {
-    Status status = writeArray(request.outputs[i], results[i]);
-    if (!status.ok())
-      return status;
-  }
-  return Status::success();
-}
-
-static void printResults(const std::vector<NDArray> &results) {
-  for (size_t i = 0; i < results.size(); ++i)
-    llvm::outs() << "result " << i << ": " << dtypeName(results[i].dtype())
-                 << " " << shapeString(results[i].shape()) << "\n";
-}
-
 /// Runs the program and collects the statistics of its linear layers.
 static Status writeHessians(const RunRequest &request, ModuleOp module,
                             const std::string &entry,
@@ -156,7 +103,24 @@ static Status runEntry(const RunRequest &request, ModuleOp module,
   return status.ok() ? checkResults(request, *results) : status;
 }
 
-Status runOnHost(const RunRequest &request) {
+/// What only makes sense for kernels.
+static Status checkRequest(const RunRequest &request) {
+  if (!request.device.empty() && request.device != "host")
+    return Status::error("expected --device=host for an MLIR module, got '" +
+                         request.device +
+                         "'; fp4-compile makes an artifact for GPUs of it");
+  for (const std::string &check : request.checks)
+    if (check.empty())
+      return Status::error("expected --check=file for an MLIR module: the host "
+                           "is the reference itself");
+  if (request.trace)
+    return Status::error("expected --trace with the emulator, got a module");
+  return Status::success();
+}
+
+Status runModule(const RunRequest &request) {
+  if (Status status = checkRequest(request); !status.ok())
+    return status;
   DialectRegistry registry;
   fp4::registerAllDialects(registry);
   MLIRContext context(registry);

@@ -1,0 +1,39 @@
+//===- Meanings.h - The kinds of meanings -----------------------*- C++ -*-===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One function per kind, in a file of its own, for the table of Meaning.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
+#define FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
+
+#include "fp4/Runtime/Artifact/Meaning.h"
+
+namespace fp4::runtime {
+
+using MeaningFunction = Expected<std::vector<ExpectedOutput>> (*)(
+    const KernelDescription &kernel, const KernelOperands &operands);
+
+/// The array of an argument, or an error that names it.
+Expected<NDArray> findOperand(const KernelOperands &operands,
+                              const std::string &name);
+
+/// An output of the values, rounded to the argument's type, which is f32, f16
+/// or bf16; each bound grows by what that rounding may add.
+Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
+                                         std::vector<int64_t> shape,
+                                         std::vector<double> values,
+                                         std::vector<double> bounds);
+
+/// "matmul": out = activation(lhs * rhs^T * tensor scales + bias).
+Expected<std::vector<ExpectedOutput>>
+evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
+
+} // namespace fp4::runtime
+
+#endif // FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H

@@ -1,0 +1,177 @@
+//===- MeaningTest.cpp - What kernels compute -----------------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Products small enough to be done by hand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Runtime/Artifact/Meaning.h"
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+
+namespace fp4::runtime::testing {
+
+static NDArray bytes(std::vector<int64_t> shape, uint8_t value) {
+  NDArray array(DType::U8, std::move(shape));
+  std::memset(array.mutableBytes(), value, array.byteSize());
+  return array;
+}
+
+static NDArray scalar(float value) { return NDArray::fromFloats({}, {value}); }
+
+static KernelArgument pointer(const char *name, const char *type) {
+  KernelArgument argument;
+  argument.name = name;
+  argument.type = type;
+  return argument;
+}
+
+/// One row by one column of depth 16: the elements 1.0 and 2.0, block scales 1
+/// and 2, tensor scales 0.5 and 1, bias 1: 16 * (1 * 1) * (2 * 2) * 0.5 + 1 =
+/// 33.
+static KernelDescription nvfp4Kernel() {
+  KernelDescription kernel;
+  kernel.name = "k";
+  for (const char *name : {"lhs", "rhs"}) {
+    kernel.arguments.push_back(pointer(name, "f4E2M1FN"));
+    std::string scales = std::string(name) + "_scales";
+    kernel.arguments.push_back(pointer(scales.c_str(), "f8E4M3FN"));
+    std::string scale = std::string(name) + "_tensor_scale";
+    kernel.arguments.push_back(pointer(scale.c_str(), "f32"));
+  }
+  kernel.arguments.push_back(pointer("bias", "f32"));
+  kernel.arguments.push_back(pointer("out", "f32"));
+  kernel.meaning = {"matmul",
+                    {{"lhs_format", "nvfp4"},
+                     {"rhs_format", "nvfp4"},
+                     {"activation", "none"}}};
+  return kernel;
+}
+
+static KernelOperands nvfp4Operands() {
+  KernelOperands operands;
+  operands.arrays.emplace("lhs", bytes({1, 8}, 0x22)); // code 2: 1.0
+  operands.arrays.emplace("rhs", bytes({1, 8}, 0x44)); // code 4: 2.0
+  operands.arrays.emplace("lhs_scales", bytes({1, 1, 32, 4, 4}, 0x38)); // 1
+  operands.arrays.emplace("rhs_scales", bytes({1, 1, 32, 4, 4}, 0x40)); // 2
+  operands.arrays.emplace("lhs_tensor_scale", scalar(0.5f));
+  operands.arrays.emplace("rhs_tensor_scale", scalar(1));
+  operands.arrays.emplace("bias", NDArray::fromFloats({1}, {1}));
+  return operands;
+}
+
+TEST(Matmul, Multiplies_blocks_scales_and_tensor_scales) {
+  auto outputs = evaluateMeaning(nvfp4Kernel(), nvfp4Operands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  ASSERT_EQ(outputs->size(), 1u);
+  const ExpectedOutput &out = outputs->front();
+  EXPECT_EQ(out.argument, "out");
+  EXPECT_EQ(out.values, std::vector<double>{33});
+  EXPECT_EQ(out.array.toFloat32()->front(), 33);
+  // (K + 3) 2^-23 of the magnitudes, and half a unit of the result, which the
+  // first bound widens by itself.
+  double bound = 19 * std::ldexp(33.0, -23);
+  bound += std::ldexp(33 + bound, -24);
+  EXPECT_NEAR(out.bounds[0], bound, 1e-12);
+}
+
+TEST(Matmul, Reads_scales_in_tiles_and_elements_low_nibble_first) {
+  KernelOperands operands = nvfp4Operands();
+  // Two rows: row 1 has scale 4 (code 0x48) at byte 16 of its tile, and one
+  // element of 6 (code 7) with sign in the low nibble of byte 0.
+  NDArray lhs = bytes({2, 8}, 0);
+  lhs.mutableBytes()[8] = 0x0F; // row 1, element 0: -6
+  NDArray scales = bytes({1, 1, 32, 4, 4}, 0x38);
+  scales.mutableBytes()[16] = 0x48;
+  operands.arrays.insert_or_assign("lhs", lhs);
+  operands.arrays.insert_or_assign("lhs_scales", scales);
+  auto outputs = evaluateMeaning(nvfp4Kernel(), operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // Row 1: (-6 * 4) * (2 * 2) * 0.5 + 1.
+  EXPECT_EQ(outputs->front().values, (std::vector<double>{1, -47}));
+}
+
+TEST(Matmul, Applies_activations) {
+  KernelDescription kernel = nvfp4Kernel();
+  KernelOperands operands = nvfp4Operands();
+  operands.arrays.insert_or_assign("lhs_tensor_scale", scalar(-0.5f));
+  kernel.meaning.fields["activation"] = "relu";
+  EXPECT_EQ(evaluateMeaning(kernel, operands)->front().values[0], 0);
+  kernel.meaning.fields["activation"] = "silu";
+  // x = -31: x / (1 + e^31).
+  EXPECT_NEAR(evaluateMeaning(kernel, operands)->front().values[0],
+              -31 / (1 + std::exp(31.0)), 1e-25);
+  kernel.meaning.fields["activation"] = "tanh";
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'k': no activation 'tanh'; known: none, relu, silu");
+}
+
+TEST(Matmul, Takes_float_operands_and_rounds_the_result_to_its_type) {
+  KernelDescription kernel = nvfp4Kernel();
+  kernel.arguments = {pointer("lhs", "f32"), pointer("rhs", "f32"),
+                      pointer("out", "bf16")};
+  KernelOperands operands;
+  operands.arrays.emplace("lhs", NDArray::fromFloats({1, 2}, {1, 1}));
+  operands.arrays.emplace("rhs", NDArray::fromFloats({1, 2}, {256, 1}));
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // 257 lies between the bfloat16 values 256 and 258; the tie goes to 256.
+  EXPECT_EQ(outputs->front().values[0], 257);
+  EXPECT_EQ(outputs->front().array.toFloat32()->front(), 256);
+  EXPECT_GE(outputs->front().bounds[0], 1);
+}
+
+TEST(Matmul, Says_what_is_wrong) {
+  KernelDescription kernel = nvfp4Kernel();
+  KernelOperands operands = nvfp4Operands();
+  auto message = [&] { return evaluateMeaning(kernel, operands).message(); };
+  operands.arrays.insert_or_assign("bias", NDArray::fromFloats({2}, {1, 2}));
+  EXPECT_EQ(message(), "kernel 'k': expected a bias of 1 values, got 2");
+  operands.arrays.insert_or_assign("rhs", bytes({1, 16}, 0));
+  EXPECT_EQ(message(), "kernel 'k': expected operands of one depth, got 16 and "
+                       "32");
+  operands.arrays.insert_or_assign("rhs", bytes({200, 8}, 0));
+  EXPECT_EQ(message(), "kernel 'k': expected scales of 200 rows and 16 "
+                       "columns, got [1, 1, 32, 4, 4]");
+  operands.arrays.erase("rhs");
+  EXPECT_EQ(message(), "kernel 'k': expected an argument 'rhs'");
+  kernel.meaning.fields["lhs_format"] = "nvfp5";
+  EXPECT_EQ(message(), "kernel 'k': expected meaning.lhs_format to be a block "
+                       "format, got 'nvfp5'");
+  kernel.meaning.kind = "sort";
+  EXPECT_EQ(message(), "kernel 'k': no meaning of kind 'sort'; known: matmul");
+  kernel.meaning.kind = "";
+  EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
+                       "known: matmul");
+}
+
+TEST(CompareOutput, Counts_what_is_out_of_bounds) {
+  ExpectedOutput expected{
+      "out", NDArray(DType::F32, {4}), {1, 2, 3, NAN}, {0.5, 0.5, 0.5, 0.5}};
+  NDArray got = NDArray::fromFloats({4}, {1.25f, 3, 3, NAN});
+  Expected<OutputError> error = compareOutput(got, expected);
+  ASSERT_TRUE(error.ok()) << error.message();
+  EXPECT_EQ(error->numWrong, 1);
+  EXPECT_EQ(error->largestError, 1);
+  EXPECT_EQ(error->relativeError, 1.0 / 3);
+  EXPECT_EQ(error->largestShareOfBound, 2);
+  got = NDArray::fromFloats({4}, {1, 2, INFINITY, 0});
+  EXPECT_EQ(compareOutput(got, expected)->numWrong, 2);
+  EXPECT_EQ(compareOutput(NDArray(DType::F32, {3}), expected).message(),
+            "out: expected F32 [4], got F32 [3]");
+}
+
+TEST(CompareOutput, Compares_bytes_where_there_are_no_values) {
+  ExpectedOutput expected{"codes", bytes({4}, 5), {}, {}};
+  NDArray got = bytes({4}, 5);
+  EXPECT_EQ(compareOutput(got, expected)->numWrong, 0);
+  got.mutableBytes()[2] = 6;
+  EXPECT_EQ(compareOutput(got, expected)->numWrong, 1);
+}
+
+} // namespace fp4::runtime::testing

@@ -1,0 +1,78 @@
+//===- RandomInputs.cpp - Inputs for a first try --------------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RandomInputs.h"
+#include "fp4/Numerics/Half.h"
+#include <cstring>
+#include <random>
+
+namespace fp4 {
+
+/// An E4M3 or E8M0 code in 2^-4 .. 2^4.
+static uint8_t drawScale(const std::string &type, std::mt19937_64 &random) {
+  bool isPowerOfTwo = type == "f8E8M0FNU";
+  int one = isPowerOfTwo ? 127 : 0x38, span = isPowerOfTwo ? 4 : 4 * 8;
+  return uint8_t(one - span + int(random() % (2 * span + 1)));
+}
+
+static Status fillFloats(NDArray &array, std::mt19937_64 &random) {
+  double offset = array.rank() == 0 ? 0.5 : -1;
+  double width = array.rank() == 0 ? 1 : 2;
+  size_t bytes = dtypeBits(array.dtype()) / 8;
+  for (int64_t i = 0; i < array.elementCount(); ++i) {
+    double unit = double(random() >> 11) * 0x1p-53;
+    auto value = float(offset + width * unit);
+    uint16_t half = array.dtype() == DType::BF16 ? numerics::encodeBF16(value)
+                                                 : numerics::encodeF16(value);
+    const void *source = array.dtype() == DType::F32
+                             ? static_cast<const void *>(&value)
+                             : static_cast<const void *>(&half);
+    std::memcpy(array.mutableBytes() + size_t(i) * bytes, source, bytes);
+  }
+  return Status::success();
+}
+
+static Status fill(NDArray &array, const runtime::ProgramValue &value,
+                   std::mt19937_64 &random) {
+  bool isScale = value.type == "f8E4M3FN" || value.type == "f8E8M0FNU";
+  bool isFloat = array.dtype() == DType::F32 || array.dtype() == DType::F16 ||
+                 array.dtype() == DType::BF16;
+  if (isFloat)
+    return fillFloats(array, random);
+  if (!isScale && value.type != "f4E2M1FN" && value.type != "i8")
+    return Status::error("input '" + value.name +
+                         "' has to be given: no numbers are drawn for " +
+                         value.type);
+  for (size_t i = 0; i < array.byteSize(); ++i)
+    array.mutableBytes()[i] =
+        isScale ? drawScale(value.type, random) : uint8_t(random());
+  return Status::success();
+}
+
+Expected<TensorMap> drawInputs(const runtime::Artifact &artifact,
+                               runtime::Sizes &sizes, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  TensorMap inputs;
+  for (const runtime::ProgramValue &value : artifact.inputs()) {
+    std::vector<int64_t> shape;
+    for (const runtime::Size &size : value.shape) {
+      if (!size.isStatic())
+        sizes.emplace(size.symbol, kUsualSize);
+      shape.push_back(*runtime::evaluateSize(size, sizes));
+    }
+    Expected<size_t> bytes = byteSizeOf(value.dtype, shape);
+    if (!bytes.ok())
+      return bytes.status();
+    NDArray array(value.dtype, shape);
+    if (Status status = fill(array, value, random); !status.ok())
+      return status;
+    inputs.emplace(value.name, std::move(array));
+  }
+  return inputs;
+}
+
+} // namespace fp4
