@@ -70,8 +70,8 @@ static std::string plot(const std::vector<LayerError> &layers,
                   isWorst[i] ? "worst" : "layer", kLeft, y + 2, width) +
            format("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", rtn,
                   rtn, y + 1, y + 15) +
-           format("<text x=\"%.1f\" y=\"%d\">%.2e</text>\n",
-                  kLeft + width + 4, y + 12, layers[i].error);
+           format("<text x=\"%.1f\" y=\"%d\">%.2e</text>\n", kLeft + width + 4,
+                  y + 12, layers[i].error);
   }
   return svg + "</svg>\n";
 }

@@ -30,27 +30,88 @@ const char *const kMnemonics[] = {
 #include "Opcodes.def"
 };
 
-const char *const kModifiers[] = {
-    "sync",      "aligned", "u8",     "s16",    "u32",     "s32",
-    "u64",       "s64",     "b16",    "b32",    "b64",     "b128",
-    "f16",       "bf16",    "f32",    "f64",    "f16x2",   "bf16x2",
-    "f32x2",     "pred",    "rn",     "rz",     "rni",     "ftz",
-    "sat",       "approx",  "lo",     "hi",     "wide",    "cc",
-    "global",    "shared",  "local",  "const",  "param",   "shared::cluster",
-    "v2",        "v4",      "add",    "min",    "cas",     "exch",
-    "eq",        "lt",      "and",    "or",     "all",     "any",
-    "idx",       "bfly",    "noinc",  "relu",   "tile",    "2d",
-    "bulk",      "async",   "x1",     "x4",     "trans",   "m8n8",
-    "m16n8k16",  "row",     "col",    "e4m3x2", "e2m1x2",  "satfinite",
-    "mbarrier",  "parity",  "inc",    "popc",   "multicast::cluster",
-    "bulk_group", "cta_group::1", "32x32b", "kind::f16",
-    "mbarrier::complete_tx::bytes"};
+const char *const kModifiers[] = {"sync",
+                                  "aligned",
+                                  "u8",
+                                  "s16",
+                                  "u32",
+                                  "s32",
+                                  "u64",
+                                  "s64",
+                                  "b16",
+                                  "b32",
+                                  "b64",
+                                  "b128",
+                                  "f16",
+                                  "bf16",
+                                  "f32",
+                                  "f64",
+                                  "f16x2",
+                                  "bf16x2",
+                                  "f32x2",
+                                  "pred",
+                                  "rn",
+                                  "rz",
+                                  "rni",
+                                  "ftz",
+                                  "sat",
+                                  "approx",
+                                  "lo",
+                                  "hi",
+                                  "wide",
+                                  "cc",
+                                  "global",
+                                  "shared",
+                                  "local",
+                                  "const",
+                                  "param",
+                                  "shared::cluster",
+                                  "v2",
+                                  "v4",
+                                  "add",
+                                  "min",
+                                  "cas",
+                                  "exch",
+                                  "eq",
+                                  "lt",
+                                  "and",
+                                  "or",
+                                  "all",
+                                  "any",
+                                  "idx",
+                                  "bfly",
+                                  "noinc",
+                                  "relu",
+                                  "tile",
+                                  "2d",
+                                  "bulk",
+                                  "async",
+                                  "x1",
+                                  "x4",
+                                  "trans",
+                                  "m8n8",
+                                  "m16n8k16",
+                                  "row",
+                                  "col",
+                                  "e4m3x2",
+                                  "e2m1x2",
+                                  "satfinite",
+                                  "mbarrier",
+                                  "parity",
+                                  "inc",
+                                  "popc",
+                                  "multicast::cluster",
+                                  "bulk_group",
+                                  "cta_group::1",
+                                  "32x32b",
+                                  "kind::f16",
+                                  "mbarrier::complete_tx::bytes"};
 
-const char *const kConstants[] = {"0",    "1",          "-1",  "2",    "4",
-                                  "16",   "31",         "32",  "64",   "127",
-                                  "255",  "256",        "512", "1024", "4096",
-                                  "65535", "2147483647", "0x80000000",
-                                  "0xffffffff", "0x4000004000010020"};
+const char *const kConstants[] = {
+    "0",     "1",          "-1",         "2",          "4",
+    "16",    "31",         "32",         "64",         "127",
+    "255",   "256",        "512",        "1024",       "4096",
+    "65535", "2147483647", "0x80000000", "0xffffffff", "0x4000004000010020"};
 
 /// The instructions of the test files, one per line, without guard and label.
 const std::vector<std::string> &knownInstructions() {
@@ -88,8 +149,8 @@ bool isWordChar(char c) { return std::isalnum((unsigned char)c) || c == '_'; }
 
 /// The kernel's register of the class that a name like "%rd17" belongs to.
 std::string renamed(const std::string &name, FuzzedDataProvider &input) {
-  static const char *classes[] = {"%fd", "%rd", "%rs", "%rq", "%p",
-                                  "%h",  "%r",  "%f"};
+  static const char *classes[] = {"%fd", "%rd", "%rs", "%rq",
+                                  "%p",  "%h",  "%r",  "%f"};
   for (const char *prefix : classes) {
     size_t length = std::strlen(prefix);
     if (name.compare(0, length, prefix) == 0 && name.size() > length &&
@@ -133,10 +194,11 @@ std::string varied(const std::string &line, FuzzedDataProvider &input) {
 }
 
 std::string randomOperand(FuzzedDataProvider &input) {
-  static const char *forms[] = {"%r1",  "%rd1", "%f1",   "%h1",    "%p1",
-                                "%fd1", "%rq1", "[smem]", "[%rd1]", "[%r1]",
-                                "1",    "smem", "{%r1, %r2}", "%r1|%p1",
-                                "{%r1, %r2, %r3, %r4}", "%tid.x", "_"};
+  static const char *forms[] = {
+      "%r1",    "%rd1", "%f1",        "%h1",     "%p1",
+      "%fd1",   "%rq1", "[smem]",     "[%rd1]",  "[%r1]",
+      "1",      "smem", "{%r1, %r2}", "%r1|%p1", "{%r1, %r2, %r3, %r4}",
+      "%tid.x", "_"};
   return varied("x " + std::string(input.PickValueInArray(forms)), input)
       .substr(2);
 }
@@ -171,8 +233,8 @@ std::string makeProgram(FuzzedDataProvider &input) {
     if (i % 4 == 0)
       text += "L" + std::to_string(i / 4) + ":\n";
     if (input.ConsumeIntegralInRange<int>(0, 7) == 0)
-      text += "@%p" + std::to_string(input.ConsumeIntegralInRange<int>(0, 3)) +
-              " ";
+      text +=
+          "@%p" + std::to_string(input.ConsumeIntegralInRange<int>(0, 3)) + " ";
     const std::vector<std::string> &known = knownInstructions();
     text += input.ConsumeIntegralInRange<int>(0, 9)
                 ? varied(known[input.ConsumeIntegralInRange<size_t>(
@@ -209,8 +271,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   Device device;
   uint64_t params[2] = {*device.allocate(1024), *device.allocate(1024)};
-  Expected<Statistics> stats = device.launch(*module, "test", config, params,
-                                             sizeof params, options);
+  Expected<Statistics> stats =
+      device.launch(*module, "test", config, params, sizeof params, options);
   if (!stats.ok() && stats.message().empty())
     std::abort();
   return 0;

@@ -88,6 +88,9 @@ public:
                      llvm::ArrayRef<Values> columns);
 
 private:
+  /// Row and column of the `tile`-th tile of the grid.
+  std::pair<Value, Value> placeTile(Value tile, Value rowTiles,
+                                    Value columnTiles);
   void emitCopy(const TilePlan &tile, Value index, Value step,
                 RingPosition position);
   Value emitElement(mlir::ValueRange operands);

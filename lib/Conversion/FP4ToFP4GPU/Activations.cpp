@@ -61,8 +61,8 @@ Value emitActivation(ImplicitLocOpBuilder &b, Value x, Activation activation) {
   case Activation::GELU:
     return emitGELU(b, x);
   case Activation::SiLU:
-    return emitLogistic(
-        b, x, arith::MulFOp::create(b, x, constant(b, kMinusLog2E)));
+    return emitLogistic(b, x,
+                        arith::MulFOp::create(b, x, constant(b, kMinusLog2E)));
   case Activation::GELUTanh:
     return emitGELUTanh(b, x);
   }

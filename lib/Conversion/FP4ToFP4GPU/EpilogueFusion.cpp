@@ -51,10 +51,8 @@ enum class Reading { Tail, Constant, Matrix, Column, None };
 
 class TailBuilder {
 public:
-  TailBuilder(FusedMatmul &fused,
-              function_ref<bool(MatmulOp, MatmulOp)> isPair)
-      : fused(fused), isPair(isPair),
-        shape(fused.matmul.getType().getShape()) {
+  TailBuilder(FusedMatmul &fused, function_ref<bool(MatmulOp, MatmulOp)> isPair)
+      : fused(fused), isPair(isPair), shape(fused.matmul.getType().getShape()) {
     values.insert(fused.matmul.getResult());
   }
 
@@ -116,8 +114,8 @@ Reading TailBuilder::classify(Operation &op, unsigned operand) {
     return Reading::None;
   if (map.isIdentity())
     return type.getShape() == shape ? Reading::Matrix : Reading::None;
-  bool isColumn = map.getNumResults() == 1 && map.getResult(0) ==
-                  getAffineDimExpr(1, op.getContext());
+  bool isColumn = map.getNumResults() == 1 &&
+                  map.getResult(0) == getAffineDimExpr(1, op.getContext());
   return isColumn ? Reading::Column : Reading::None;
 }
 
@@ -151,9 +149,8 @@ bool TailBuilder::isClosed(size_t length) {
   llvm::DenseSet<Operation *> inside(fused.tail.begin(),
                                      fused.tail.begin() + length);
   auto isPrivate = [&](Operation *op) {
-    return llvm::all_of(op->getUsers(), [&](Operation *user) {
-      return inside.contains(user);
-    });
+    return llvm::all_of(op->getUsers(),
+                        [&](Operation *user) { return inside.contains(user); });
   };
   if (!isPrivate(fused.matmul) || (fused.second && !isPrivate(fused.second)))
     return false;
@@ -255,7 +252,8 @@ Value FusedMatmul::emitTail(OpBuilder &builder, ValueRange products,
       mapping.map(op->getResult(0), clonePayload(builder, structured, scalar));
       continue;
     }
-    SmallVector<Value> operands = llvm::map_to_vector(op->getOperands(), scalar);
+    SmallVector<Value> operands =
+        llvm::map_to_vector(op->getOperands(), scalar);
     OperationState state(op->getLoc(), op->getName());
     state.addOperands(operands);
     state.addTypes(getElementTypeOrSelf(op->getResult(0).getType()));

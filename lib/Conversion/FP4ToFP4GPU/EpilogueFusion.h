@@ -34,21 +34,22 @@ struct FusedMatmul {
     return tail.empty() ? matmul.getOperation() : tail.back();
   }
   mlir::RankedTensorType getType() {
-    return mlir::cast<mlir::RankedTensorType>(getLast()->getResult(0).getType());
+    return mlir::cast<mlir::RankedTensorType>(
+        getLast()->getResult(0).getType());
   }
   /// A suffix for the kernel's name.
   std::string getSuffix();
   /// The tail on one element: `products` holds that of the matmul (and of the
-  /// second one), rounded to its result type; `columns` and `matrices` as above.
+  /// second one), rounded to its result type; `columns` and `matrices` as
+  /// above.
   mlir::Value emitTail(mlir::OpBuilder &builder, mlir::ValueRange products,
                        mlir::ValueRange columns, mlir::ValueRange matrices);
 };
 
 /// The longest tail of `matmul`. `isPair` says whether two matmuls may share a
 /// kernel.
-FusedMatmul
-fuseTail(MatmulOp matmul,
-         llvm::function_ref<bool(MatmulOp, MatmulOp)> isPair);
+FusedMatmul fuseTail(MatmulOp matmul,
+                     llvm::function_ref<bool(MatmulOp, MatmulOp)> isPair);
 
 } // namespace fp4::gpu
 

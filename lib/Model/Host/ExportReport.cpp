@@ -77,8 +77,9 @@ static Expected<Perplexities> measure(mlir::MLIRContext &context,
       measurePerplexity(context, model, options.validation, measurement);
   if (!exact.ok())
     return exact.status();
-  auto quantized = measurePerplexity(context, checkpoint, options.validation,
-                                     measurement, checkpointVariant(checkpoint));
+  auto quantized =
+      measurePerplexity(context, checkpoint, options.validation, measurement,
+                        checkpointVariant(checkpoint));
   if (!quantized.ok())
     return quantized.status();
   return Perplexities{*exact, *quantized};
@@ -116,12 +117,12 @@ Status writeReport(mlir::MLIRContext &context, const ModelDirectory &model,
   }
   double mean = sum / double(layers.size());
   double bitsPerWeight = numerics::bitsPerElement(format);
-  page.facts = {{"recipe", options.recipeName},
-                {"layout", layout},
-                {"bits per weight of the quantized layers",
-                 text("%.3f", bitsPerWeight)},
-                {"bits per weight of the model", text("%.3f", *bits)},
-                {"mean relative error", text("%.3e", mean)}};
+  page.facts = {
+      {"recipe", options.recipeName},
+      {"layout", layout},
+      {"bits per weight of the quantized layers", text("%.3f", bitsPerWeight)},
+      {"bits per weight of the model", text("%.3f", *bits)},
+      {"mean relative error", text("%.3e", mean)}};
   json::Object report{{"recipe", options.recipeName},
                       {"format", formatName},
                       {"layout", layout},

@@ -30,8 +30,9 @@ void ProgressLine::operator()(const ProgressReport &report) {
     start = now;
   }
   llvm::errs() << "\r\x1b[K" << report.step << ": "
-               << llvm::format("%.0f", 100 * report.part) << " %, all: "
-               << llvm::format("%.0f", 100 * report.total) << " %";
+               << llvm::format("%.0f", 100 * report.part)
+               << " %, all: " << llvm::format("%.0f", 100 * report.total)
+               << " %";
   double done = report.total - *totalAtStart;
   // Earlier, the estimate would jump about.
   if (done > 0.01) {
