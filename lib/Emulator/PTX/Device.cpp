@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContentsDifference.h"
 #include "Decode.h"
 #include "Machine.h"
 #include "Parser.h"
@@ -453,20 +454,6 @@ Expected<Statistics> Device::launch(const Module &module,
   return std::move(workers.total);
 }
 
-/// "8 bytes from 0x.. on hold 01.. in one and 00.. in the other", or nothing.
-static std::string difference(const GlobalMemory::Contents &one,
-                              const GlobalMemory::Contents &other) {
-  for (const auto &[base, bytes] : one) {
-    const std::vector<uint8_t> &others = other.at(base);
-    auto [at, otherAt] =
-        std::mismatch(bytes.begin(), bytes.end(), others.begin());
-    if (at != bytes.end())
-      return "the byte at " + hex(base + uint64_t(at - bytes.begin())) +
-             " is " + hex(*at) + " and " + hex(*otherAt);
-  }
-  return "";
-}
-
 Expected<Statistics>
 Device::compareAsyncModes(const Module &module, std::string_view kernel,
                           const LaunchConfig &config, const void *params,
@@ -495,7 +482,8 @@ Device::compareAsyncModes(const Module &module, std::string_view kernel,
       late = impl->memory.contents();
       // printf is to appear once.
       own.output = nullptr;
-    } else if (std::string what = difference(late, impl->memory.contents());
+    } else if (std::string what =
+                   firstDifference(late, impl->memory.contents());
                !what.empty()) {
       impl->memory.restore(late);
       return Status::error(
