@@ -12,7 +12,7 @@
 namespace fp4::ptx::testing {
 
 unsigned bitsOf(Element type) {
-  static constexpr unsigned bits[] = {16, 16, 32, 8, 8, 8, 8, 6, 6, 4};
+  static constexpr unsigned bits[] = {16, 16, 32, 8, 8, 8, 8, 6, 6, 4, 4, 4};
   return bits[unsigned(type)];
 }
 
@@ -35,7 +35,10 @@ double decode(Element type, uint32_t code) {
     std::memcpy(&value, &code, sizeof value);
     return value;
   case Element::U8:
+  case Element::U4:
     return code;
+  case Element::S4:
+    return code & 8 ? int(code) - 16 : int(code);
   case Element::S8:
     return int8_t(code);
   default:

@@ -19,7 +19,20 @@
 
 namespace fp4::ptx::testing {
 
-enum class Element { F16, BF16, TF32, U8, S8, E4M3, E5M2, E2M3, E3M2, E2M1 };
+enum class Element {
+  F16,
+  BF16,
+  TF32,
+  U8,
+  S8,
+  E4M3,
+  E5M2,
+  E2M3,
+  E3M2,
+  E2M1,
+  U4,
+  S4
+};
 
 unsigned bitsOf(Element type);
 double decode(Element type, uint32_t code);
