@@ -15,6 +15,11 @@ if(FP4_SANITIZERS)
   target_link_options(FP4CompileOptions INTERFACE -fsanitize=${FP4_SANITIZERS})
 endif()
 
+# The fuzzers see which branches of the libraries an input takes.
+if(FP4_ENABLE_FUZZERS)
+  target_compile_options(FP4CompileOptions INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(FP4_LLD NAMES ld.lld-22 ld.lld)
 if(FP4_LLD AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   add_link_options(--ld-path=${FP4_LLD})

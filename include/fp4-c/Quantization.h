@@ -33,9 +33,10 @@ typedef struct FP4WeightReport {
   size_t hadamardBlock;
 } FP4WeightReport;
 
-/// Quantizes `weights` with the preset "rtn", "gptq", "mr-gptq" or
-/// "mr-gptq-plus". `hessian` is X^T X of the layer's (unrotated) inputs times
-/// any positive number, cols x cols; null is allowed for "rtn" only. The
+/// Quantizes `weights` with the preset "rtn", "gptq", "mr-gptq", "mr-gptq-plus"
+/// or, bit for bit as these tools do, "fp-quant", "llmcompressor", "modelopt".
+/// `hessian` is X^T X of the layer's (unrotated) inputs times any positive
+/// number, cols x cols; null is allowed for "rtn" and "modelopt" only. The
 /// rotating presets rotate weights and Hessian first, so the codes are those of
 /// the rotated weight. `report` may be null. Fails on an unknown preset, NaN or
 /// infinity in the weights, and shapes that the block does not divide.

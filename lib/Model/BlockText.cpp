@@ -145,7 +145,7 @@ static constexpr char kAttention[] = R"(
       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
       ins(%masked : tensor<?x{H}x{G}x?x?xf32>) outs(%query_least : tensor<?x{H}x{G}x?xf32>) {
   ^bb0(%score: f32, %maximum: f32):
-    %next = arith.maxnumf %maximum, %score : f32
+    %next = arith.maxnumf %maximum, %score fastmath<nnan, nsz> : f32
     linalg.yield %next : f32
   } -> tensor<?x{H}x{G}x?xf32>
   %exponentials = linalg.generic {indexing_maps = [#weights, #queries, #weights],
@@ -162,7 +162,7 @@ static constexpr char kAttention[] = R"(
       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
       ins(%exponentials : tensor<?x{H}x{G}x?x?xf32>) outs(%query_zero : tensor<?x{H}x{G}x?xf32>) {
   ^bb0(%exponential: f32, %sum: f32):
-    %next = arith.addf %sum, %exponential : f32
+    %next = arith.addf %sum, %exponential fastmath<reassoc> : f32
     linalg.yield %next : f32
   } -> tensor<?x{H}x{G}x?xf32>
   %attention = linalg.generic {indexing_maps = [#weights, #queries, #weights],

@@ -80,7 +80,7 @@ void FunctionWriter::norm(const std::string &result, const std::string &input,
       ins({X} : tensor<?x{W}xf32>) outs(%{P}_zero : tensor<?xf32>) {
   ^bb0(%value: f32, %sum: f32):
     %square = arith.mulf %value, %value : f32
-    %next = arith.addf %sum, %square : f32
+    %next = arith.addf %sum, %square fastmath<reassoc> : f32
     linalg.yield %next : f32
   } -> tensor<?xf32>
   %{P}_width = arith.constant {WIDTH} : f32

@@ -59,12 +59,11 @@ Expected<Recipe> findRecipe(std::string_view name,
   recipe->activationRule = ScaleRule::Search;
   recipe->transformBlock = 128;
   recipe->retarget = true;
-  if (name == "best") {
+  recipe->retargetDamping = 0.05;
+  recipe->floatShare = 0.3;
+  recipe->residualShare = 0.3;
+  if (name == "best")
     recipe->transform = TransformKind::WUSH;
-    recipe->retargetDamping = 0.05;
-    recipe->floatShare = 0.3;
-    recipe->residualShare = 0.3;
-  }
   return recipe;
 }
 

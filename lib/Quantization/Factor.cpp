@@ -146,6 +146,7 @@ static HessianFactor scaleFactor(const double *lower, std::vector<size_t> order,
 
 Expected<HessianFactor> factorHessian(const HessianView &hessian,
                                       std::vector<size_t> order, double damping,
+                                      bool identityOnFailure,
                                       unsigned threads) {
   size_t n = hessian.cols;
   constexpr double kSmallest = 1e-6;
@@ -161,6 +162,9 @@ Expected<HessianFactor> factorHessian(const HessianView &hessian,
       factor.damping = relative;
       return factor;
     }
+    if (identityOnFailure)
+      return HessianFactor{std::move(order), std::vector<float>(n * n),
+                           std::vector<float>(n, 1.0f), relative};
     if (relative >= kLargest)
       return Status::error(
           "hessian is not positive semidefinite: its Cholesky factorization "

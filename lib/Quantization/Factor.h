@@ -55,10 +55,12 @@ struct HessianFactor {
 };
 
 /// Factors H + damping * meanDiagonal * I, with 1 for the diagonal of dead
-/// columns; raises the damping on failure as `WeightOptions::damping` says.
+/// columns. On failure it raises the damping as `WeightOptions::damping` says
+/// or, with `identityOnFailure`, gives the factor of I: no column then makes up
+/// for another.
 Expected<HessianFactor> factorHessian(const HessianView &hessian,
                                       std::vector<size_t> order, double damping,
-                                      unsigned threads);
+                                      bool identityOnFailure, unsigned threads);
 
 } // namespace fp4::quantization
 

@@ -85,6 +85,7 @@ std::optional<TensorScaleRule> parseTensorScaleRule(std::string_view name) {
 }
 
 float tensorScaleFor(const WeightOptions &options, float amax) {
+  amax = options.sharedAbsMax.value_or(amax);
   if (options.fixedTensorScale)
     return *options.fixedTensorScale;
   if (options.scaleRule == WeightScaleRule::FourThirds)
@@ -151,6 +152,11 @@ Status verifyOptions(const WeightOptions &options) {
   if (options.polishSweeps > 0 && options.algorithm != Algorithm::GPTQ)
     return Status::error("polish sweeps need algorithm gptq, got " +
                          std::string(algorithmName(options.algorithm)));
+  if (options.sharedAbsMax &&
+      (!(*options.sharedAbsMax > 0) || !std::isfinite(*options.sharedAbsMax)))
+    return Status::error("shared largest weight is " +
+                         numberText(*options.sharedAbsMax) +
+                         ", expected a positive finite value");
   if (!options.fixedTensorScale)
     return Status::success();
   if (!options.format.hasTensorScale)

@@ -14,6 +14,37 @@
 
 namespace fp4::quantization {
 
+/// The settings of a published tool, down to its roundings.
+static Expected<Preset> toolPreset(std::string_view name,
+                                   const numerics::BlockFormat &format) {
+  if (format.element != numerics::ElementFormat::E2M1)
+    return Status::error(
+        "quantization preset '" + std::string(name) +
+        "' is for E2M1 elements, got " +
+        std::string(numerics::elementFormatName(format.element)));
+  bool isMX = format.scale == numerics::ScaleFormat::E8M0;
+  Preset preset;
+  WeightOptions &options = preset.options;
+  options.format = format;
+  if (name == "modelopt") {
+    options.arithmetic = Arithmetic::ModelOpt;
+    options.scaleRule = isMX ? WeightScaleRule::RCeil : WeightScaleRule::AbsMax;
+    return preset;
+  }
+  options.algorithm = Algorithm::GPTQ;
+  options.order = ColumnOrder::ActOrder;
+  if (name == "llmcompressor") {
+    options.arithmetic = Arithmetic::LLMCompressor;
+    options.scaleRule = isMX ? WeightScaleRule::Even : WeightScaleRule::AbsMax;
+    return preset;
+  }
+  options.arithmetic = Arithmetic::FPQuant;
+  options.scaleRule = isMX ? WeightScaleRule::FourThirds : WeightScaleRule::Mse;
+  options.format.hasTensorScale = true;
+  preset.hadamardBlock = format.blockCols;
+  return preset;
+}
+
 static WeightScaleRule specificationRule(const numerics::BlockFormat &format) {
   return numerics::defaultScaleRule(format) == numerics::ScaleRule::Floor
              ? WeightScaleRule::Floor
@@ -48,17 +79,8 @@ Expected<Preset> findPreset(std::string_view name,
     options.polishSweeps = 2;
     return preset;
   }
-  if (name == "fp-quant") {
-    if (format.element != numerics::ElementFormat::E2M1)
-      return Status::error(
-          "quantization preset 'fp-quant' is for E2M1 elements, got " +
-          std::string(numerics::elementFormatName(format.element)));
-    options.format.hasTensorScale = true;
-    options.scaleRule = format.scale == numerics::ScaleFormat::E8M0
-                            ? WeightScaleRule::FourThirds
-                            : WeightScaleRule::Mse;
-    return preset;
-  }
+  if (name == "fp-quant" || name == "llmcompressor" || name == "modelopt")
+    return toolPreset(name, format);
 
   std::string known;
   for (std::string_view preset : kPresetNames)

@@ -44,13 +44,12 @@ std::optional<numerics::ScaleRule> numericsRule(WeightScaleRule rule) {
 static float shrunkScale(const std::vector<float> &block, float absMaxScale,
                          const ElementRounder &round) {
   constexpr int kSteps = 100;
-  constexpr float kShrink = 0.8f;
+  constexpr double kShrink = 0.8;
   constexpr float kPower = 2.4f;
   float best = absMaxScale;
   float bestError = std::numeric_limits<float>::infinity();
   for (int step = 0; step < kSteps; ++step) {
-    float scale =
-        (1 - kShrink * static_cast<float>(step) / kSteps) * absMaxScale;
+    float scale = static_cast<float>(1 - step * kShrink / kSteps) * absMaxScale;
     float error = 0;
     // Most candidates lose within a few elements; the rest of the block would
     // only cost powers.
@@ -65,27 +64,50 @@ static float shrunkScale(const std::vector<float> &block, float absMaxScale,
   return best;
 }
 
-static uint8_t mseScale(const numerics::BlockFormat &format,
-                        const std::vector<float> &block, float tensorScale) {
+static uint8_t mseScale(const WeightOptions &options,
+                        const std::vector<float> &block,
+                        const TensorScale &tensorScale) {
+  const numerics::BlockFormat &format = options.format;
   float amax = numerics::absMax(block.data(), block.size());
   if (amax == 0)
     return numerics::encodeScale(format.scale, 1.0f);
   float absMaxScale = amax / numerics::elementMaxFinite(format.element);
   float scale = shrunkScale(block, absMaxScale, ElementRounder(format.element));
-  return std::max<uint8_t>(
-      numerics::encodeScale(format.scale, scale / tensorScale), 1);
+  return encodeToolScale(options, scale, tensorScale);
 }
 
 static uint8_t fourThirdsScale(const numerics::BlockFormat &format,
                                const std::vector<float> &block) {
   float amax = numerics::absMax(block.data(), block.size());
-  // Truncation of a power-of-two format is the floor of the logarithm.
+  // As published: by way of a sixth and a float32 logarithm, which may round
+  // what is just below a power of two up to it.
+  float largest = numerics::elementMaxFinite(format.element);
+  amax = std::exp2(std::floor(std::log2(largest * (amax / largest))));
   return numerics::encodeScale(format.scale, amax == 0 ? 1.0f : amax,
                                numerics::ScaleRounding::TowardZero);
 }
 
+/// Whether the rule is one that Numerics does not have, or has with other
+/// roundings.
+static bool isOwnRule(const WeightOptions &options) {
+  WeightScaleRule rule = options.scaleRule;
+  return rule == WeightScaleRule::Mse || rule == WeightScaleRule::FourThirds ||
+         (options.arithmetic != Arithmetic::Own &&
+          (rule == WeightScaleRule::AbsMax || rule == WeightScaleRule::RCeil));
+}
+
+static uint8_t ownScale(const WeightOptions &options,
+                        const std::vector<float> &block,
+                        const TensorScale &tensorScale) {
+  if (options.scaleRule == WeightScaleRule::Mse)
+    return mseScale(options, block, tensorScale);
+  if (options.scaleRule == WeightScaleRule::FourThirds)
+    return fourThirdsScale(options.format, block);
+  return toolBlockScale(options, block, tensorScale);
+}
+
 static void ownScales(const WeightOptions &options, const float *weights,
-                      size_t rows, size_t cols, float tensorScale,
+                      size_t rows, size_t cols, const TensorScale &tensorScale,
                       uint8_t *scales) {
   const numerics::BlockFormat &format = options.format;
   std::vector<float> block;
@@ -96,15 +118,13 @@ static void ownScales(const WeightOptions &options, const float *weights,
         const float *source = weights + (row + i) * cols + col;
         block.insert(block.end(), source, source + format.blockCols);
       }
-      *scales++ = options.scaleRule == WeightScaleRule::Mse
-                      ? mseScale(format, block, tensorScale)
-                      : fourThirdsScale(format, block);
+      *scales++ = ownScale(options, block, tensorScale);
     }
 }
 
 std::vector<uint8_t> frozenScales(const WeightOptions &options,
                                   const float *weights, size_t rows,
-                                  size_t cols, float tensorScale) {
+                                  size_t cols, const TensorScale &tensorScale) {
   const numerics::BlockFormat &format = options.format;
   size_t groups = cols / format.blockCols;
   std::vector<uint8_t> scales(rows / format.blockRows * groups);
@@ -113,8 +133,7 @@ std::vector<uint8_t> frozenScales(const WeightOptions &options,
     size_t count = std::min(kLanes, rows - first);
     const float *source = weights + first * cols;
     uint8_t *target = &scales[first / format.blockRows * groups];
-    if (options.scaleRule == WeightScaleRule::Mse ||
-        options.scaleRule == WeightScaleRule::FourThirds) {
+    if (isOwnRule(options)) {
       ownScales(options, source, count, cols, tensorScale, target);
       return;
     }
@@ -122,8 +141,8 @@ std::vector<uint8_t> frozenScales(const WeightOptions &options,
     quantize.rule =
         numericsRule(options.scaleRule).value_or(numerics::ScaleRule::Search);
     std::vector<uint8_t> codes(count * cols);
-    numerics::quantizeBlocks(format, quantize, source, count, cols, tensorScale,
-                             codes.data(), target);
+    numerics::quantizeBlocks(format, quantize, source, count, cols,
+                             tensorScale.multiplier, codes.data(), target);
   });
   return scales;
 }

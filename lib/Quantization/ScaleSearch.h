@@ -12,7 +12,7 @@
 #ifndef FP4_LIB_QUANTIZATION_SCALESEARCH_H
 #define FP4_LIB_QUANTIZATION_SCALESEARCH_H
 
-#include "fp4/Quantization/WeightQuantizer.h"
+#include "ToolArithmetic.h"
 
 namespace fp4::quantization {
 
@@ -23,7 +23,7 @@ std::optional<numerics::ScaleRule> numericsRule(WeightScaleRule rule);
 /// those of Search, which its report compares against.
 std::vector<uint8_t> frozenScales(const WeightOptions &options,
                                   const float *weights, size_t rows,
-                                  size_t cols, float tensorScale);
+                                  size_t cols, const TensorScale &tensorScale);
 
 } // namespace fp4::quantization
 

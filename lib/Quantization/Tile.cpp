@@ -14,11 +14,12 @@
 
 namespace fp4::quantization {
 
-ScaleTable::ScaleTable(const numerics::BlockFormat &format, float tensorScale) {
+ScaleTable::ScaleTable(const numerics::BlockFormat &format, float tensorScale,
+                       std::optional<float> divisor) {
   for (size_t code = 0; code < values.size(); ++code) {
     float value =
-        numerics::decodeScale(format.scale, static_cast<uint8_t>(code)) *
-        tensorScale;
+        numerics::decodeScale(format.scale, static_cast<uint8_t>(code));
+    value = divisor ? value / *divisor : value * tensorScale;
     // A product that underflows decodes everything to zero; dividing by the
     // smallest positive number instead keeps the arithmetic free of NaN.
     values[code] =

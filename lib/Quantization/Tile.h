@@ -19,6 +19,7 @@
 #include "Rounding.h"
 #include "fp4/Numerics/BlockFormat.h"
 #include <array>
+#include <optional>
 #include <vector>
 
 namespace fp4::quantization {
@@ -30,7 +31,9 @@ using Lanes = std::array<float, kLanes>;
 /// decodeScale(code) * tensorScale for each code, as dequantization rounds it.
 class ScaleTable {
 public:
-  ScaleTable(const numerics::BlockFormat &format, float tensorScale);
+  /// With `divisor`, decodeScale(code) / divisor instead.
+  ScaleTable(const numerics::BlockFormat &format, float tensorScale,
+             std::optional<float> divisor = std::nullopt);
   float operator[](uint8_t code) const { return values[code]; }
 
 private:

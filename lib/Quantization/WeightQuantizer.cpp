@@ -70,21 +70,28 @@ public:
   }
 
   Expected<QuantizedWeight> run() {
+    bool isOwn = options.arithmetic == Arithmetic::Own;
     if (options.algorithm == Algorithm::GPTQ) {
+      if (!isOwn)
+        adoptToolColumns(options.arithmetic, weights, *view);
       Expected<HessianFactor> expected = factorHessian(
           *view, visitOrder(*view, options.order, options.format.blockCols),
-          options.damping, options.threads);
+          options.damping, /*identityOnFailure=*/!isOwn, options.threads);
       if (!expected.ok())
         return expected.status();
       factor.emplace(std::move(*expected));
-      clearDeadColumns();
+      if (isOwn)
+        clearDeadColumns();
     }
-    QuantizedWeight result;
-    result.tensorScale = tensorScaleFor(
+    tensorScale = toolTensorScale(
         options, numerics::absMax(weights.data(), weights.size()));
+    QuantizedWeight result;
+    result.tensorScale = tensorScale.multiplier;
     result.codes.resize(rows * cols);
     result.scales =
-        frozenScales(options, weights.data(), rows, cols, result.tensorScale);
+        frozenScales(options, weights.data(), rows, cols, tensorScale);
+    if (factor && !isOwn)
+      clearDeadColumns();
     result.report = runTiles(result);
     return result;
   }
@@ -102,7 +109,11 @@ private:
     LayerView layer{
         options.format,      rows, cols, weights.data(), result.codes.data(),
         result.scales.data()};
-    ScaleTable table(options.format, result.tensorScale);
+    bool divides = options.arithmetic == Arithmetic::LLMCompressor &&
+                   options.format.hasTensorScale;
+    ScaleTable table(options.format, result.tensorScale,
+                     divides ? std::optional(tensorScale.reciprocal)
+                             : std::nullopt);
     std::vector<TileSums> sums(layer.tiles());
     parallelFor(layer.tiles(), options.threads, [&](size_t index) {
       Tile tile(layer, table, index);
@@ -130,13 +141,22 @@ private:
     TileSums sums;
     sums.weights = quadraticForm(hessian, cols, tile.weights);
     tile.roundToNearest(ElementRounder(options.format.element));
+    if (!factor)
+      adoptToolElements(options, tile);
     sums.rtn = sums.result = quadraticForm(hessian, cols, tile.error());
     if (!factor)
       return sums;
-    quantizeTileGPTQ(options, *factor, tile);
-    if (options.polishSweeps > 0)
-      polishTile(options, *view, factor->damping, tile);
-    sums.result = quadraticForm(hessian, cols, tile.error());
+    WeightedSteps steps = quantizeTileGPTQ(options, *factor, tile);
+    adoptToolElements(options, tile);
+    if (options.polishSweeps == 0) {
+      sums.result = quadraticForm(hessian, cols, tile.error());
+      return sums;
+    }
+    // The undamped loss follows from the damped one without another product.
+    double damped = polishTile(options, *view, *factor, steps, tile);
+    double squares = quadraticForm(nullptr, cols, tile.error());
+    sums.result =
+        std::max(damped - factor->damping * view->meanDiagonal * squares, 0.0);
     return sums;
   }
 
@@ -146,6 +166,7 @@ private:
   size_t cols;
   std::optional<HessianView> view;
   std::optional<HessianFactor> factor;
+  TensorScale tensorScale;
 };
 } // namespace
 

@@ -17,10 +17,12 @@ import numpy.typing as npt
 from fp4._library import CWeightReport, Text, address, contiguous, library
 from fp4.numerics import Floats, FormatLike, Quantized, _checked, _format
 
-__all__ = ["PRESETS", "Hessian", "QuantizedWeight", "quantize_weight"]
+__all__ = ["PRESETS", "TOOL_PRESETS", "Hessian", "QuantizedWeight", "quantize_weight"]
 
-#: The presets, from the cheapest to the best.
+#: The presets, from the cheapest to the best. Those of published tools, bit for
+#: bit, are in TOOL_PRESETS.
 PRESETS = ("rtn", "gptq", "mr-gptq", "mr-gptq-plus")
+TOOL_PRESETS = ("fp-quant", "llmcompressor", "modelopt")
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,11 @@ def quantize_weight(
     preset: str = "mr-gptq",
     hessian: Optional[npt.ArrayLike] = None,
 ) -> QuantizedWeight:
-    """Quantizes a weight matrix (outputs, inputs) with one of ``PRESETS``.
+    """Quantizes a weight matrix (outputs, inputs) with one of ``PRESETS`` or of
+    ``TOOL_PRESETS``.
 
     ``hessian``: (inputs, inputs), of the inputs before any rotation; only "rtn"
-    does without. Raises ``ValueError`` on an unknown preset, wrong shapes, and NaN
+    and "modelopt" do without. Raises ``ValueError`` on an unknown preset, wrong shapes, and NaN
     or infinity in the weights.
 
     >>> w = np.eye(16, 32)

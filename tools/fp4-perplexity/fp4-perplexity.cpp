@@ -66,12 +66,6 @@ static cl::opt<bool> weightsOnly("weights-only",
                                  cl::desc("Leave activations in float32"),
                                  cl::cat(category));
 
-/// Overwrites one line of the terminal.
-static void showProgress(const std::string &step, double part) {
-  llvm::errs() << "\r" << step << ": " << llvm::format("%3.0f", 100 * part)
-               << " %  ";
-}
-
 static bool isTerminal() {
   return llvm::sys::Process::StandardErrIsDisplayed();
 }
@@ -83,7 +77,7 @@ static model::PerplexityOptions measureOptions() {
   options.sequencesPerBatch = batch;
   options.threads = jobs;
   if (isTerminal())
-    options.progress = showProgress;
+    options.progress = model::ProgressLine();
   return options;
 }
 
@@ -112,7 +106,7 @@ quantizeBlocks(mlir::MLIRContext &context, const model::ModelDirectory &model,
   options.sequencesPerBatch = batch;
   options.threads = jobs;
   if (isTerminal())
-    options.progress = showProgress;
+    options.progress = model::ProgressLine();
   auto quantizer = model::BlockQuantizer::create(context, model, recipe,
                                                  calibrationTokens, options);
   if (!quantizer.ok())
@@ -135,7 +129,7 @@ quantizeBlocks(mlir::MLIRContext &context, const model::ModelDirectory &model,
 static void printResult(const std::string &what,
                         const model::PerplexityResult &result) {
   if (isTerminal())
-    llvm::errs() << "\r\x1b[K";
+    model::ProgressLine::clear();
   llvm::outs() << what
                << "perplexity: " << llvm::format("%.4f", result.perplexity)
                << " (" << result.sequences << " sequences of " << length
@@ -171,27 +165,6 @@ static Status measureRecipe(mlir::MLIRContext &context,
   return Status::success();
 }
 
-/// The variant that runs what a quantized checkpoint holds.
-static model::BlockVariant
-checkpointVariant(const model::ModelDirectory &model) {
-  model::BlockVariant variant;
-  if (!model.quantization())
-    return variant;
-  model::Recipe recipe = model::recipeOfCheckpoint(*model.quantization());
-  if (weightsOnly)
-    recipe.quantizeActivations = false;
-  variant.rewrite = model::quantizedBlockRewrite(recipe);
-  variant.parameters = [recipe,
-                        &model](int64_t layer) -> Expected<model::Parameters> {
-    Expected<model::QuantizedBlock> block = model::importBlock(
-        *model.quantization(), model.config(), layer, model.weights());
-    if (!block.ok())
-      return block.status();
-    return model::toParameters(model.config(), recipe, layer, *block);
-  };
-  return variant;
-}
-
 static Status run() {
   if (length < 2 || batch < 1 || jobs < 1)
     return Status::error("expected --length of at least 2 and --batch and "
@@ -220,7 +193,8 @@ static Status run() {
     return Status::error("'" + directory + "' is quantized already");
   if (recipes.empty()) {
     Expected<model::PerplexityResult> result = model::measurePerplexity(
-        *context, *model, *tokens, measureOptions(), checkpointVariant(*model));
+        *context, *model, *tokens, measureOptions(),
+        model::checkpointVariant(*model, !weightsOnly));
     if (!result.ok())
       return result.status();
     printResult("", *result);

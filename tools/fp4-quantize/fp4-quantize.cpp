@@ -13,7 +13,6 @@
 #include "fp4/Model/ModelText.h"
 #include "fp4/TensorIO/AtomicFile.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/WithColor.h"
@@ -62,10 +61,16 @@ static cl::opt<std::string>
                cl::desc("compressed-tensors (default), fp_quant or modelopt"),
                cl::value_desc("layout"), cl::cat(category));
 
-static void showProgress(const std::string &step, double part) {
-  llvm::errs() << "\r\x1b[K" << step << ": "
-               << llvm::format("%3.0f", 100 * part) << " %";
-}
+static cl::opt<std::string> validation(
+    "validation",
+    cl::desc("Token ids; the report then tells the perplexity of the "
+             "float32 and of the quantized model on them"),
+    cl::value_desc("file"), cl::cat(category));
+static cl::opt<bool>
+    showProgress("progress",
+                 cl::desc("Show progress and the time left even if standard "
+                          "error is no terminal"),
+                 cl::cat(category));
 
 static Status writeText(const model::ModelDirectory &model) {
   std::string text = model::wholeModule(model);
@@ -101,9 +106,29 @@ static Expected<model::ExportOptions> parseOptions() {
   options.calibration.sequences = sequences;
   options.calibration.sequenceLength = length;
   options.calibration.threads = jobs;
-  if (llvm::sys::Process::StandardErrIsDisplayed())
-    options.calibration.progress = showProgress;
+  if (showProgress || llvm::sys::Process::StandardErrIsDisplayed())
+    options.calibration.progress = model::ProgressLine();
   return options;
+}
+
+static Status readValidation(const model::ModelDirectory &model,
+                             const std::vector<int32_t> &calibrationTokens,
+                             model::ExportOptions &options) {
+  if (validation.empty())
+    return Status::success();
+  Expected<std::vector<int32_t>> tokens =
+      model::readTokens(validation, model.config().vocabularySize);
+  if (!tokens.ok())
+    return tokens.status();
+  if (*tokens == calibrationTokens)
+    return Status::error("--validation has the tokens of --calibration; "
+                         "perplexity on those says nothing");
+  if (tokens->size() < length)
+    return Status::error("expected at least " + std::to_string(length) +
+                         " validation tokens, got " +
+                         std::to_string(tokens->size()));
+  options.validation = std::move(*tokens);
+  return Status::success();
 }
 
 static Status run() {
@@ -120,11 +145,13 @@ static Status run() {
       model::readTokens(calibration, model->config().vocabularySize);
   if (!tokens.ok())
     return tokens.status();
+  if (Status status = readValidation(*model, *tokens, *options); !status.ok())
+    return status;
   std::unique_ptr<mlir::MLIRContext> context = model::makeModelContext();
   Status status =
       model::exportModel(*context, *model, *tokens, *options, output);
   if (options->calibration.progress)
-    llvm::errs() << "\r\x1b[K";
+    model::ProgressLine::clear();
   return status;
 }
 

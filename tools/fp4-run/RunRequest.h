@@ -37,6 +37,11 @@ struct RunRequest {
   bool trace = false;
   std::string traceFile; // JSON; empty: text on standard output
 
+  // Kernels.
+  runtime::LaunchShape shape;
+  bool hasBlock = false;
+  std::vector<std::string> arguments; // KernelArguments.h
+
   // Modules.
   std::string hessiansOut;
   std::vector<std::string> sharedLibs;
@@ -51,6 +56,8 @@ struct RunRequest {
 Status runModule(const RunRequest &request);
 /// A directory that fp4-compile wrote, on any device.
 Status runArtifact(const RunRequest &request);
+/// One kernel of a PTX file, on a GPU or the emulator.
+Status runKernel(const RunRequest &request);
 
 } // namespace fp4
 

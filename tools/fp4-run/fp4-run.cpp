@@ -21,7 +21,8 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("fp4-run options");
 static cl::opt<std::string>
     program(cl::Positional, cl::Required,
-            cl::desc("<module.mlir | artifact directory>"), cl::cat(category));
+            cl::desc("<module.mlir | artifact directory | kernel.ptx>"),
+            cl::cat(category));
 static cl::opt<std::string>
     device("device",
            cl::desc("Where to run: cuda, emulator or host (default: host for "
@@ -45,7 +46,8 @@ static cl::list<std::string>
            cl::desc("Compare with a reference: --check=file for a result, once "
                     "for each; without a file, every launch of an artifact "
                     "with what its kernel means, computed independently in "
-                    "double precision. The exit status is 1 if they differ"),
+                    "double precision, and a kernel in all asynchronous modes. "
+                    "The exit status is 1 if they differ"),
            cl::value_desc("file"), cl::cat(category));
 static cl::opt<double>
     tolerance("tolerance", cl::init(0),
@@ -91,6 +93,36 @@ static cl::opt<std::string>
                    "JSON to a file"),
           cl::value_desc("file.json"), cl::cat(emulation));
 
+static cl::OptionCategory kernels("Options for PTX files");
+static cl::list<std::string>
+    arguments("arg",
+              cl::desc("An argument of the kernel, once for each: a number "
+                       "(5, 1.5, f16:1), hex:00ff, x.npy, zeros:f32:64x64, "
+                       "random:f32:64x64, same:0, or tma:x.npy,box=64x32; "
+                       "arrays take ,out=y.npy and ,check=ref.npy"),
+              cl::value_desc("argument"), cl::cat(kernels));
+static cl::opt<std::string> grid("grid", cl::init("1"),
+                                 cl::desc("Blocks: x[,y[,z]]; default 1"),
+                                 cl::value_desc("x,y,z"), cl::cat(kernels));
+static cl::opt<std::string>
+    block("block",
+          cl::desc("Threads of a block: x[,y[,z]]; default: what the kernel "
+                   "requires"),
+          cl::value_desc("x,y,z"), cl::cat(kernels));
+static cl::opt<std::string>
+    cluster("cluster",
+            cl::desc("Blocks of a cluster: x[,y[,z]]; default: what the kernel "
+                     "requires, or 1"),
+            cl::value_desc("x,y,z"), cl::cat(kernels));
+static cl::opt<unsigned> sharedBytes("shared", cl::init(0),
+                                     cl::desc("Dynamic shared memory"),
+                                     cl::value_desc("bytes"), cl::cat(kernels));
+static cl::opt<uint64_t>
+    steps("steps", cl::init(0),
+          cl::desc("Warp instructions after which the emulator gives up; "
+                   "default 2^40"),
+          cl::value_desc("number"), cl::cat(emulation));
+
 static cl::OptionCategory modules("Options for MLIR modules");
 static cl::opt<std::string> hessiansOut(
     "hessians-out",
@@ -119,6 +151,31 @@ static fp4::Status parseSizes(std::map<std::string, int64_t> &result) {
     result[name.str()] = value;
   }
   return fp4::Status::success();
+}
+
+/// "x[,y[,z]]".
+static fp4::Status parseDim3(const char *option, llvm::StringRef text,
+                             fp4::ptx::Dim3 &result) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  text.split(parts, ',');
+  uint32_t *dims[] = {&result.x, &result.y, &result.z};
+  result = {1, 1, 1};
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (i >= 3 || parts[i].getAsInteger(10, *dims[i]) || *dims[i] == 0)
+      return fp4::Status::error(std::string("expected --") + option +
+                                "=x[,y[,z]], got '" + text.str() + "'");
+  return fp4::Status::success();
+}
+
+static fp4::Status parseShape(fp4::RunRequest &request) {
+  fp4::Status status = parseDim3("grid", grid, request.shape.grid);
+  request.hasBlock = !block.empty();
+  if (status.ok() && request.hasBlock)
+    status = parseDim3("block", block, request.shape.block);
+  if (status.ok() && !cluster.empty())
+    status = parseDim3("cluster", cluster, request.shape.cluster);
+  request.shape.dynamicSharedBytes = sharedBytes;
+  return status;
 }
 
 static fp4::Status parseAsync(fp4::ptx::LaunchOptions &options) {
@@ -169,8 +226,15 @@ static fp4::Status run() {
   fp4::Status status = parseSizes(request.sizes);
   if (status.ok())
     status = parseAsync(request.emulation);
+  if (status.ok())
+    status = parseShape(request);
   if (!status.ok())
     return status;
+  request.arguments = arguments;
+  if (steps)
+    request.emulation.stepBudget = steps;
+  if (llvm::StringRef(program).ends_with(".ptx"))
+    return fp4::runKernel(request);
   if (llvm::sys::fs::is_directory(program))
     return fp4::runArtifact(request);
   return fp4::runModule(request);
@@ -180,11 +244,13 @@ static const char *const kOverview =
     "Run an fp4 program on arrays\n\n"
     "EXAMPLES:\n"
     "  fp4-run layer.mlir --input x.npy -o y.npy\n"
-    "  fp4-run layer.fp4 --device=emulator --check\n";
+    "  fp4-run layer.fp4 --device=emulator --check\n"
+    "  fp4-run scale.ptx --grid=4 --block=256 --arg random:f32:1024 "
+    "--arg zeros:f32:1024,out=y.npy --arg 0.5 --trace\n";
 
 int main(int argc, char **argv) {
   llvm::InitLLVM initialize(argc, argv);
-  cl::HideUnrelatedOptions({&category, &emulation, &modules});
+  cl::HideUnrelatedOptions({&category, &kernels, &emulation, &modules});
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   fp4::Status status = run();
   llvm::outs().flush(); // what was printed comes before the error

@@ -130,17 +130,27 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     Replaces each `fp4.matmul` of two matrices of the same 4-bit format by
     `fp4gpu.prepack` of both operands and `fp4gpu.launch` of an `fp4gpu.kernel`
     with a schedule for the target, or the one that the attribute
-    `fp4gpu.schedule` of the matmul asks for. Tensor scales, bias, activation and the
-    conversion to the result type become the kernel's epilogue. Equal problems
-    share a kernel; `fp4.layer` moves to the launch.
+    `fp4gpu.schedule` of the matmul asks for; a remark of the category `fp4gpu`
+    says which and why. Equal problems share a kernel; `fp4.layer` moves to the
+    launch.
+
+    Tensor scales, bias, activation and the conversion to the result type become
+    the kernel's epilogue, and so do operations behind the matmul that work
+    element by element (`arith` and some `math` on tensors, `linalg` with
+    parallel loops), if nothing else reads what lies between: residual adds,
+    activations that are written out, scaling by a vector. Each value keeps its
+    type, so nothing is rounded differently. Two matmuls of the same input by
+    constant weights of the same shape that such an operation joins, as in
+    `silu(x * gate^T) * (x * up^T)`, become one kernel of the interleaved weight
+    (`fp4gpu.interleave`).
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
-    Requires: nothing; but a matmul has a kernel only if N is a multiple of 8 and
-    the activation is `none`, `relu` or `silu`. Guarantees: the
-    kernel computes what the matmul is defined to be, with the approximate
-    exponential and division of the GPU in `silu`. Leaves alone: matmuls
-    without a kernel; with `require-kernels` they are errors.
+    Requires: nothing; but a matmul has a kernel only if N is a multiple of 8.
+    Guarantees: the kernel computes what the operations are defined to be, with
+    the approximate exponential and division of the GPU in `silu` and
+    `gelu_tanh` and polynomials for `erf`, `exp` and `tanh`. Leaves alone:
+    matmuls without a kernel; with `require-kernels` they are errors.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -184,8 +194,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
-    "::mlir::scf::SCFDialect"];
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
            "GPU to lower for, as ptxas spells it">

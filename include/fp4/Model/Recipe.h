@@ -14,13 +14,14 @@
 //   gptq          none           gptq           specification     -
 //   mr-gptq       Hadamard       mr-gptq        specification     -
 //   mr-gptq-plus  Hadamard       mr-gptq-plus   4/6 or even       -
-//   hadamard-128  Hadamard 128   mr-gptq-plus   search            quantized
-//   input best          WUSH 128       mr-gptq-plus   search            and
-//   float model
+//   hadamard-128  Hadamard 128   mr-gptq-plus   search            mixed
+//   best          WUSH 128       mr-gptq-plus   search            mixed
 //
-// The target says what the layers are fitted to, see ActivationTarget.h. The
-// best one also makes up for a part of the error that the blocks before have
-// left in the residual stream.
+// With the target "mixed", layers are fitted to their quantized inputs (see
+// ActivationTarget.h) so that they give what the layer gives for 70 % of its
+// own inputs and 30 % of those that the float model has there; o_proj and
+// down_proj also make up for 30 % of the error that the blocks before have left
+// in the residual stream.
 //
 //===----------------------------------------------------------------------===//
 

@@ -85,6 +85,28 @@ enum class TensorScaleRule : uint8_t {
   None,
 };
 
+/// Whose order of float32 operations decides about the last bit of a scale, and
+/// what else differs from tool to tool. With a = max |W|, a_b = max |w| of a
+/// block and e(x) the nearest E4M3 value:
+///
+///               stored           block scale              0 block  dead column
+///   Own         t = a / 2688     e((a_b / 6) / t) * t     1        H_jj = 0
+///   FPQuant     g = 2688 (1/a)   e((a_b / 6) g) * (1/g)   1        W_j = 0
+///   LLMCompr.   g = 2688 / a     e(g (a_b / 6)) / g       1/8      H_jj = 0
+///   ModelOpt    t = a / 2688     e(a_b / (6 t)) * t       1        -
+///
+/// (a / 1536 with Headroom.) A result's `tensorScale` is t, or 1/g. The tools
+/// count dead columns as 1 in the mean that damping multiplies, LLMCompressor
+/// clears them after it has chosen scales, and where the factorization fails
+/// they round to nearest. FPQuant writes every zero as code 8. ModelOpt's MXFP4
+/// rounds ties toward zero, takes the ceiling of a float32 logarithm, and
+/// writes +0 as code 8.
+///
+/// Sources: FP-Quant (quantizer.py, gptq.py), compressed-tensors (helpers.py),
+/// llm-compressor (gptq_quantize.py), NVIDIA Model-Optimizer (nvfp4_tensor.py,
+/// mxfp4_tensor.py).
+enum class Arithmetic : uint8_t { Own, FPQuant, LLMCompressor, ModelOpt };
+
 /// "rtn", "act-order", "four-over-six", "in-loop", ...: the spelling of the
 /// enumerator in lower case with hyphens.
 std::string_view algorithmName(Algorithm algorithm);
@@ -104,6 +126,10 @@ struct WeightOptions {
   /// Overrides `tensorScaleRule`: for weights that share one GEMM (q, k, v)
   /// and therefore one tensor scale. Positive and finite.
   std::optional<float> fixedTensorScale;
+  /// The largest |w| among weights that share a tensor scale, in place of that
+  /// of this weight. Positive and finite.
+  std::optional<float> sharedAbsMax;
+  Arithmetic arithmetic = Arithmetic::Own;
   /// Multiple of mean(diag H) added to diag(H). If H is then not numerically
   /// positive definite, ten times as much (at least 1e-6) is tried, up to 1.
   double damping = 0.01;
@@ -142,8 +168,7 @@ struct QuantizedWeight {
 };
 
 /// The tensor scale that `options` give a weight whose largest magnitude is
-/// `amax`; for fused weights, call it with the largest of their amax and pass
-/// the result as `fixedTensorScale`.
+/// `amax`, or weights that share a scale and have `sharedAbsMax`.
 float tensorScaleFor(const WeightOptions &options, float amax);
 
 /// Contradictions among the options themselves, as the first error found.

@@ -16,7 +16,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 using namespace mlir;
 
@@ -89,4 +92,8 @@ void ConvertFP4GPUToNVVM::runOnOperation() {
   });
   for (KernelOp kernel : kernels)
     kernel.erase();
+  // The GPU has exp2, but neither these functions nor a library of them.
+  RewritePatternSet patterns(&getContext());
+  populateMathPolynomialApproximationPatterns(patterns);
+  walkAndApplyPatterns(device, std::move(patterns));
 }

@@ -157,6 +157,11 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
   if (!llvm::is_contained({64, 128, 256}, depth))
     return plan.kernel.emitOpError()
            << "expected a tile depth of 64, 128 or 256, got " << depth;
+  if (plan.epilogue.getGated() &&
+      (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
+    return plan.epilogue.emitOpError() << "expected a gated product with a "
+                                          "tile of a multiple of 16 columns "
+                                          "and a static number of columns";
   return success();
 }
 

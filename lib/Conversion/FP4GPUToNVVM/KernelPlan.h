@@ -71,6 +71,10 @@ struct KernelPlan {
   /// Rows and columns of the accumulators: the tile, transposed if swapped.
   int64_t getAccRows() { return mma.getAcc().getType().getRows(); }
   int64_t getAccColumns() { return mma.getAcc().getType().getCols(); }
+  /// Columns of the result in a tile: half of the product's if gated.
+  int64_t getResultColumns() {
+    return schedule.getTileN() / (epilogue.getGated() ? 2 : 1);
+  }
 };
 
 /// Takes `kernel` apart, or says what about it is not understood.

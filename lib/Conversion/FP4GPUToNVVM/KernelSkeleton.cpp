@@ -24,6 +24,11 @@ static constexpr int64_t kBarrierBytes = 8;
 /// 128 rows x 4 scales.
 static constexpr int64_t kScaleTileBytes = 512;
 
+/// `index`, or `last` if that is less.
+static Value atMost(KernelBuilder &b, Value index, Value last) {
+  return b.select(b.less(index, last), index, last);
+}
+
 void KernelSkeleton::emitScalars() {
   for (Operation &op : plan.kernel.getBody().front()) {
     if (isa<ForTilesOp, ReturnOp>(op))
@@ -89,17 +94,33 @@ Value KernelSkeleton::size(unsigned dim) {
       plan.forTiles.getDynamicSizes()[isFirstDynamic ? 0 : 1]);
 }
 
+/// Blocks that run at the same time should read as few different tiles as they
+/// can, so that L2 serves the others: rows go first, but no more than a group
+/// of them before the next column, which makes a hundred tiles about a square.
+std::pair<Value, Value> KernelSkeleton::placeTile(Value tile, Value rowTiles,
+                                                  Value columnTiles) {
+  constexpr int64_t kGroup = 16;
+  int64_t rows = plan.forTiles.getStaticSizes()[0];
+  if (!ShapedType::isDynamic(rows) && rows <= kGroup * plan.schedule.getTileM())
+    return {b.rem(tile, rowTiles), b.div(tile, rowTiles)};
+  Value perGroup = b.mul(columnTiles, kGroup);
+  Value firstRow = b.mul(b.div(tile, perGroup), kGroup);
+  Value inGroup = b.rem(tile, perGroup);
+  // The last group may have fewer rows.
+  Value left = b.createOrFold<arith::SubIOp>(rowTiles, firstRow);
+  Value groupRows = atMost(b, left, b.i32(kGroup));
+  return {b.add(firstRow, b.rem(inGroup, groupRows)),
+          b.div(inGroup, groupRows)};
+}
+
 void KernelSkeleton::forTiles(
     ValueRange init, function_ref<Values(Value, Value, ValueRange)> body) {
   Value rowTiles = b.ceilDiv(size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(size(1), plan.schedule.getTileN());
   Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
-  // Blocks that run at the same time share a tile of the weight, the larger
-  // operand, so rows go first.
   b.forLoop(b.blockId(), count, b.gridSize(), init,
             [&](Value tile, ValueRange carried) {
-              Value m = b.rem(tile, rowTiles);
-              Value n = b.div(tile, rowTiles);
+              auto [m, n] = placeTile(tile, rowTiles, columnTiles);
               return body(m, n, carried);
             });
 }
@@ -107,11 +128,6 @@ void KernelSkeleton::forTiles(
 Values KernelSkeleton::forSteps(ValueRange init,
                                 function_ref<Values(Value, ValueRange)> body) {
   return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
-}
-
-/// `index`, or `last` if that is less.
-static Value atMost(KernelBuilder &b, Value index, Value last) {
-  return b.select(b.less(index, last), index, last);
 }
 
 /// Elements go by TMA, which gives zeros for what is outside the matrix. Tiles
@@ -185,50 +201,61 @@ bool KernelSkeleton::isRagged(unsigned dim) {
   return ShapedType::isDynamic(size) || size % tile != 0;
 }
 
+Value KernelSkeleton::resultSize(unsigned dim) {
+  if (dim == 0 || !plan.epilogue.getGated())
+    return size(dim);
+  return b.i32(plan.epilogue.getDest().getType().getDimSize(1));
+}
+
 void KernelSkeleton::ifWithin(unsigned dim, Value index,
                               function_ref<void()> body) {
   if (!isRagged(dim))
     return body();
-  b.ifThen(b.less(index, size(dim)), body);
+  b.ifThen(b.less(index, resultSize(dim)), body);
+}
+
+/// `count` elements of the array `base` from `index` on.
+Value KernelSkeleton::loadVector(Value base, Value index, int64_t count) {
+  Type element = cast<MemRefType>(base.getType()).getElementType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  Value pointer = b.at(mapping.lookup(base), index, element);
+  return b.load(VectorType::get(count, element), pointer,
+                std::min<int64_t>(16, count * bytes));
 }
 
 SmallVector<Values> KernelSkeleton::loadColumns(Value column, int64_t count) {
   SmallVector<Values> columns;
-  for (Value vector : plan.epilogue.getColumns()) {
-    Type element = cast<MemRefType>(vector.getType()).getElementType();
-    unsigned bytes = element.getIntOrFloatBitWidth() / 8;
-    Value pointer = b.at(mapping.lookup(vector), column, element);
-    columns.push_back(b.unpack(b.load(VectorType::get(count, element), pointer,
-                                      std::min<int64_t>(16, count * bytes))));
-  }
+  for (Value vector : plan.epilogue.getColumns())
+    columns.push_back(b.unpack(loadVector(vector, column, count)));
   return columns;
 }
 
-Value KernelSkeleton::emitElement(Value accumulated, ValueRange columns) {
+Value KernelSkeleton::emitElement(ValueRange operands) {
   Block &body = plan.epilogue.getBody().front();
   IRMapping local = mapping;
-  local.map(body.getArgument(0), accumulated);
-  local.map(body.getArguments().drop_front(), columns);
+  local.map(body.getArguments(), operands);
   for (Operation &op : body.without_terminator())
     b.clone(op, local);
   return local.lookup(cast<YieldOp>(body.back()).getValues()[0]);
 }
 
-void KernelSkeleton::storeElements(ValueRange accumulated, Value row,
+void KernelSkeleton::storeElements(ArrayRef<Values> products, Value row,
                                    Value column, ArrayRef<Values> columns) {
-  Values results;
-  for (auto [i, value] : llvm::enumerate(accumulated)) {
-    Values entries;
-    for (const Values &column : columns)
-      entries.push_back(column[i]);
-    results.push_back(emitElement(value, entries));
-  }
-  Type element = results.front().getType();
-  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t count = products.front().size();
   // 64-bit: a result can have more than 2^31 elements.
   Value rowStart =
-      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(size(1)));
+      b.createOrFold<arith::MulIOp>(b.extend(row), b.extend(resultSize(1)));
   Value index = b.createOrFold<arith::AddIOp>(rowStart, b.extend(column));
+  SmallVector<Values> operands(products);
+  llvm::append_range(operands, columns);
+  for (Value matrix : plan.epilogue.getMatrices())
+    operands.push_back(b.unpack(loadVector(matrix, index, count)));
+  Values results;
+  for (int64_t i = 0; i < count; ++i)
+    results.push_back(emitElement(llvm::map_to_vector(
+        operands, [&](const Values &list) { return list[i]; })));
+  Type element = results.front().getType();
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
   Value pointer = b.at(mapping.lookup(plan.epilogue.getDest()), index, element);
   unsigned perStore = std::min<size_t>(results.size(), 16 / bytes);
   for (size_t i = 0; i < results.size(); i += perStore)

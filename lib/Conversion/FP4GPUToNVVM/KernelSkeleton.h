@@ -74,20 +74,27 @@ public:
   //===--------------------------------------------------------------------===//
   /// Whether the matrix may end within a tile in that dimension (0 or 1).
   bool isRagged(unsigned dim);
-  /// Rows or columns of the result.
+  /// Rows or columns of the product.
   Value size(unsigned dim);
+  /// Rows or columns of the result: half the columns if gated.
+  Value resultSize(unsigned dim);
   /// Runs `body` where `index` (a row or column) is within the result.
   void ifWithin(unsigned dim, Value index, llvm::function_ref<void()> body);
   /// `count` consecutive entries, from `column`, of each column vector.
   llvm::SmallVector<Values> loadColumns(Value column, int64_t count);
-  /// Stores the epilogue's results for consecutive elements of a row.
-  void storeElements(mlir::ValueRange accumulated, Value row, Value column,
+  /// Stores the epilogue's results for consecutive elements of a row, given
+  /// their accumulators: one list, two if gated.
+  void storeElements(llvm::ArrayRef<Values> products, Value row, Value column,
                      llvm::ArrayRef<Values> columns);
 
 private:
+  /// Row and column of the `tile`-th tile of the grid.
+  std::pair<Value, Value> placeTile(Value tile, Value rowTiles,
+                                    Value columnTiles);
   void emitCopy(const TilePlan &tile, Value index, Value step,
                 RingPosition position);
-  Value emitElement(Value accumulated, mlir::ValueRange columns);
+  Value emitElement(mlir::ValueRange operands);
+  Value loadVector(Value base, Value index, int64_t count);
   mlir::DictionaryAttr describeArgument(unsigned index);
   mlir::ArrayAttr describeShape(unsigned index);
   mlir::DictionaryAttr describeTensorMap(const TilePlan &tile);

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 
 using namespace mlir;
@@ -34,10 +35,13 @@ struct ConvertFP4ToFP4GPU
   void runOnOperation() override;
 
 private:
-  KernelOp getKernel(const MatmulProblem &problem, Location loc);
-  void launch(fp4::MatmulOp matmul, const MatmulProblem &problem);
+  KernelOp getKernel(const MatmulProblem &problem, FusedMatmul &fused);
+  void launch(const MatmulProblem &problem, FusedMatmul &fused);
+  bool launchAll(ArrayRef<fp4::MatmulOp> matmuls, bool inPairs);
 
   const GPUArch *arch = nullptr;
+  /// Matmuls that are launched already.
+  llvm::DenseSet<Operation *> done;
 };
 } // namespace
 
@@ -47,48 +51,164 @@ static std::string print(Attribute attribute) {
   return text;
 }
 
-KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
-                                       Location loc) {
-  ModuleOp module = getOperation();
-  if (auto kernel = module.lookupSymbol<KernelOp>(problem.getName()))
-    return kernel;
-  auto builder = OpBuilder::atBlockEnd(module.getBody());
-  ++numKernels;
-  ScheduleChoice choice = chooseSchedule(problem, *arch);
-  remark::passed(loc, remark::RemarkOpts::name("schedule").category("fp4gpu"))
-      << problem.getName() << ": " << print(choice.schedule) << ", "
-      << choice.reason;
-  return createMatmulKernel(builder, loc, problem, choice.schedule);
+//===----------------------------------------------------------------------===//
+// Pairs
+//===----------------------------------------------------------------------===//
+
+static bool isConstantWeight(Value weight) {
+  Operation *source = weight.getDefiningOp();
+  if (isa_and_present<fp4::ConstantOp>(source))
+    return true;
+  return isa_and_present<UnprepackOp>(source) &&
+         llvm::all_of(source->getOperands(), [](Value part) {
+           return matchPattern(part, m_Constant());
+         });
 }
 
-void ConvertFP4ToFP4GPU::launch(fp4::MatmulOp matmul,
-                                const MatmulProblem &problem) {
-  KernelOp kernel = getKernel(problem, matmul.getLoc());
-  OpBuilder builder(matmul);
-  Location loc = matmul.getLoc();
-  SmallVector<Value> operands, tensorScales;
-  for (Value matrix : {matmul.getLhs(), matmul.getRhs()}) {
-    SmallVector<Value> parts;
-    builder.createOrFold<PrepackOp>(parts, loc, matrix);
-    operands.append({parts[0], parts[1]});
-    tensorScales.append(parts.begin() + 2, parts.end());
+/// Whether two matmuls read the same input through constant weights of the same
+/// shape, so that one kernel can do both.
+static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
+  std::string reason;
+  return first != second && first.getLhs() == second.getLhs() &&
+         first->getBlock() == second->getBlock() &&
+         first.getRhs().getType() == second.getRhs().getType() &&
+         first.getType() == second.getType() &&
+         first->getAttr(kScheduleAttrName) ==
+             second->getAttr(kScheduleAttrName) &&
+         isConstantWeight(first.getRhs()) &&
+         isConstantWeight(second.getRhs()) &&
+         succeeded(getMatmulProblem(first, reason)) &&
+         succeeded(getMatmulProblem(second, reason));
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels and launches
+//===----------------------------------------------------------------------===//
+
+/// A kernel that does the same under its own name, or null.
+static KernelOp findEquivalent(ModuleOp module, KernelOp kernel) {
+  StringAttr name = kernel.getSymNameAttr();
+  KernelOp found;
+  for (auto other : module.getOps<KernelOp>()) {
+    if (other == kernel || !other.getSymName().starts_with(name.getValue()))
+      continue;
+    kernel.setSymNameAttr(other.getSymNameAttr());
+    if (OperationEquivalence::isEquivalentTo(
+            kernel, other, OperationEquivalence::IgnoreLocations))
+      found = other;
+    kernel.setSymNameAttr(name);
+    if (found)
+      return found;
   }
-  operands.append(tensorScales);
-  if (matmul.getBias())
-    operands.push_back(matmul.getBias());
+  return {};
+}
+
+KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
+                                       FusedMatmul &fused) {
+  ModuleOp module = getOperation();
+  ScheduleChoice choice = chooseSchedule(problem, *arch);
+  auto builder = OpBuilder::atBlockEnd(module.getBody());
+  KernelOp kernel =
+      createMatmulKernel(builder, fused, problem, choice.schedule);
+  if (KernelOp equivalent = findEquivalent(module, kernel)) {
+    kernel.erase();
+    return equivalent;
+  }
+  std::string name = kernel.getSymName().str();
+  for (unsigned i = 1;
+       SymbolTable(module).lookup(kernel.getSymName()) != kernel; ++i)
+    kernel.setSymName(name + "_" + std::to_string(i));
+  ++numKernels;
+  remark::passed(fused.matmul.getLoc(),
+                 remark::RemarkOpts::name("schedule").category("fp4gpu"))
+      << kernel.getSymName() << ": " << print(choice.schedule) << ", "
+      << choice.reason;
+  return kernel;
+}
+
+/// The elements, scales and tensor scale of a matrix.
+static void appendParts(OpBuilder &builder, Value matrix,
+                        SmallVectorImpl<Value> &parts) {
+  builder.createOrFold<PrepackOp>(parts, matrix.getLoc(), matrix);
+}
+
+void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
+                                FusedMatmul &fused) {
+  KernelOp kernel = getKernel(problem, fused);
+  Operation *last = fused.getLast();
+  OpBuilder builder(last);
+  Location loc = fused.matmul.getLoc();
+  SmallVector<Value> lhs, rhs, second, operands;
+  appendParts(builder, fused.matmul.getLhs(), lhs);
+  appendParts(builder, fused.matmul.getRhs(), rhs);
+  SmallVector<Value> weight = {rhs[0], rhs[1]};
+  if (fused.second) {
+    appendParts(builder, fused.second.getRhs(), second);
+    weight.clear();
+    builder.createOrFold<InterleaveOp>(weight, loc, rhs[0], rhs[1], second[0],
+                                       second[1]);
+  }
+  operands = {lhs[0], lhs[1], weight[0], weight[1]};
+  for (ArrayRef<Value> parts : {lhs, rhs, second})
+    llvm::append_range(operands,
+                       parts.drop_front(std::min<size_t>(2, parts.size())));
+  for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
+    if (matmul && matmul.getBias())
+      operands.push_back(matmul.getBias());
+  llvm::append_range(operands, fused.columns);
+  llvm::append_range(operands, fused.matrices);
   if (problem.hasDynamicRows())
     operands.push_back(tensor::DimOp::create(builder, loc, operands[0], 0));
   auto launch = LaunchOp::create(
-      builder, loc, matmul.getType(),
+      builder, loc, TypeRange(fused.getType()),
       FlatSymbolRefAttr::get(kernel.getSymNameAttr()), operands);
-  launch->setDiscardableAttrs(llvm::to_vector(matmul->getDiscardableAttrs()));
+  launch->setDiscardableAttrs(
+      llvm::to_vector(fused.matmul->getDiscardableAttrs()));
   launch->removeDiscardableAttr(kScheduleAttrName);
-  matmul.replaceAllUsesWith(launch.getOutputs()[0]);
-  Operation *weight = matmul.getRhs().getDefiningOp();
-  matmul.erase();
-  if (weight && isOpTriviallyDead(weight))
-    weight->erase();
+  last->getResult(0).replaceAllUsesWith(launch.getOutputs()[0]);
+  for (Operation *op : llvm::reverse(fused.tail))
+    op->erase();
+  for (fp4::MatmulOp matmul : {fused.matmul, fused.second}) {
+    if (!matmul)
+      continue;
+    Operation *source = matmul.getRhs().getDefiningOp();
+    done.insert(matmul);
+    matmul.erase();
+    if (source && isOpTriviallyDead(source))
+      source->erase();
+  }
+  // Parts of a pair that live on only in the joined weight.
+  for (Value part : llvm::concat<Value>(rhs, second))
+    if (Operation *op = part.getDefiningOp(); op && isOpTriviallyDead(op))
+      op->erase();
   ++numLaunches;
+}
+
+/// Launches pairs, or the matmuls that are left.
+bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
+                                   bool inPairs) {
+  for (fp4::MatmulOp matmul : matmuls) {
+    if (done.contains(matmul))
+      continue;
+    std::string reason;
+    FailureOr<MatmulProblem> problem = getMatmulProblem(matmul, reason);
+    if (failed(problem) && (inPairs || !requireKernels))
+      continue;
+    if (failed(problem)) {
+      matmul.emitOpError() << "has no kernel for " << target << ": " << reason;
+      return false;
+    }
+    FusedMatmul fused = fuseTail(matmul, [&](fp4::MatmulOp a, fp4::MatmulOp b) {
+      return inPairs && isPair(a, b);
+    });
+    if (inPairs && !fused.second)
+      continue;
+    if (fused.second)
+      problem =
+          getGatedProblem(*problem, *getMatmulProblem(fused.second, reason));
+    launch(*problem, fused);
+  }
+  return true;
 }
 
 void ConvertFP4ToFP4GPU::runOnOperation() {
@@ -100,16 +220,8 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
   }
   SmallVector<fp4::MatmulOp> matmuls;
   getOperation().walk([&](fp4::MatmulOp op) { matmuls.push_back(op); });
-  for (fp4::MatmulOp matmul : matmuls) {
-    std::string reason;
-    FailureOr<MatmulProblem> problem = getMatmulProblem(matmul, reason);
-    if (succeeded(problem)) {
-      launch(matmul, *problem);
-      continue;
-    }
-    if (!requireKernels)
-      continue;
-    matmul.emitOpError() << "has no kernel for " << target << ": " << reason;
-    return signalPassFailure();
-  }
+  // Pairs first: a product that is half of one could also be a mere operand.
+  if (!launchAll(matmuls, /*inPairs=*/true) ||
+      !launchAll(matmuls, /*inPairs=*/false))
+    signalPassFailure();
 }

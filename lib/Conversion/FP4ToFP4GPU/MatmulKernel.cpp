@@ -10,8 +10,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatmulKernel.h"
+#include "Activations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -34,6 +34,13 @@ std::string MatmulProblem::getName() const {
     os << "_bias_" << biasType;
   if (activation != Activation::None)
     os << "_" << stringifyActivation(activation);
+  if (isGated) {
+    os << "_with";
+    if (secondBiasType)
+      os << "_bias_" << secondBiasType;
+    if (secondActivation != Activation::None)
+      os << "_" << stringifyActivation(secondActivation);
+  }
   if (schedule)
     os << "_tile" << schedule.getTileM() << "x" << schedule.getTileN() << "x"
        << schedule.getTileK() << "_stages" << schedule.getStages() << "_warps"
@@ -83,8 +90,15 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   if (ShapedType::isDynamic(problem.columns) || problem.columns % 8 != 0)
     return fail("expected N to be a static multiple of 8, got " +
                 printSize(problem.columns));
-  if (problem.activation == Activation::GELU)
-    return fail("expected an activation among none, relu, silu, got gelu");
+  return problem;
+}
+
+MatmulProblem getGatedProblem(const MatmulProblem &first,
+                              const MatmulProblem &second) {
+  MatmulProblem problem = first;
+  problem.isGated = true;
+  problem.secondBiasType = second.biasType;
+  problem.secondActivation = second.activation;
   return problem;
 }
 
@@ -96,20 +110,26 @@ namespace {
 /// Collects the arguments of a kernel with their names.
 struct Signature {
   SmallVector<Type> types;
-  SmallVector<StringRef> names;
+  SmallVector<std::string> names;
 
   unsigned add(StringRef name, Type type) {
-    names.push_back(name);
+    names.push_back(name.str());
     types.push_back(type);
     return types.size() - 1;
   }
 };
 
+/// The arguments that scale and shift one product.
+struct ProductArguments {
+  unsigned rhsTensorScale, bias;
+  Value alpha;
+};
+
 class MatmulKernelBuilder {
 public:
-  MatmulKernelBuilder(ImplicitLocOpBuilder &builder,
+  MatmulKernelBuilder(ImplicitLocOpBuilder &builder, FusedMatmul &fused,
                       const MatmulProblem &problem, ScheduleAttr schedule)
-      : b(builder), problem(problem), schedule(schedule) {}
+      : b(builder), fused(fused), problem(problem), schedule(schedule) {}
 
   KernelOp create();
 
@@ -117,24 +137,32 @@ private:
   MemRefType elementsType(int64_t rows);
   MemRefType scalesType(int64_t rows);
   void declareArguments();
+  void declareTail();
   DictionaryAttr describeMeaning();
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
-  Value emitAlpha();
-  Value emitPipeline(Value m, Value n);
-  void emitEpilogue(Value sum, Value m, Value n, Value alpha);
-  Value emitActivation(Value x);
-  Value copyTile(unsigned source, Value row, Value step, int64_t rows);
-  Value constant(float value) {
-    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+  SmallVector<Value> arguments(ArrayRef<unsigned> indices);
+  unsigned getProducts() const { return problem.isGated ? 2 : 1; }
+  Type getBiasType(unsigned product) const {
+    return product == 0 ? problem.biasType : problem.secondBiasType;
   }
+  Activation getActivation(unsigned product) const {
+    return product == 0 ? problem.activation : problem.secondActivation;
+  }
+  void emitAlphas();
+  Value emitPipeline(Value m, Value n);
+  void emitEpilogue(Value sum, Value m, Value n);
+  Value emitProduct(unsigned product, Value x, Value bias);
+  Value copyTile(unsigned source, Value row, Value step, int64_t rows);
 
   ImplicitLocOpBuilder &b;
+  FusedMatmul &fused;
   const MatmulProblem &problem;
   ScheduleAttr schedule;
   KernelOp kernel;
   Signature signature;
-  unsigned lhs, lhsScales, rhs, rhsScales, lhsTensorScale, rhsTensorScale, bias,
-      rows, out;
+  unsigned lhs, lhsScales, rhs, rhsScales, lhsTensorScale, rows, out;
+  ProductArguments products[2];
+  SmallVector<unsigned> columns, matrices;
 };
 } // namespace
 
@@ -156,30 +184,59 @@ void MatmulKernelBuilder::declareArguments() {
   auto scalar = MemRefType::get({}, b.getF32Type());
   lhs = signature.add("lhs", elementsType(problem.rows));
   lhsScales = signature.add("lhs_scales", scalesType(problem.rows));
-  rhs = signature.add("rhs", elementsType(problem.columns));
-  rhsScales = signature.add("rhs_scales", scalesType(problem.columns));
+  rhs = signature.add("rhs", elementsType(problem.getProductColumns()));
+  rhsScales =
+      signature.add("rhs_scales", scalesType(problem.getProductColumns()));
   if (problem.format.hasTensorScale()) {
     lhsTensorScale = signature.add("lhs_tensor_scale", scalar);
-    rhsTensorScale = signature.add("rhs_tensor_scale", scalar);
+    products[0].rhsTensorScale = signature.add("rhs_tensor_scale", scalar);
+    if (problem.isGated)
+      products[1].rhsTensorScale = signature.add("second_tensor_scale", scalar);
   }
-  if (problem.biasType)
-    bias = signature.add("bias",
-                         MemRefType::get({problem.columns}, problem.biasType));
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (Type type = getBiasType(i))
+      products[i].bias =
+          signature.add(i == 0 ? "bias" : "second_bias",
+                        MemRefType::get({problem.columns}, type));
+  declareTail();
   if (problem.hasDynamicRows())
     rows = signature.add("rows", b.getIndexType());
   out = signature.add("out", MemRefType::get({problem.rows, problem.columns},
-                                             problem.resultType));
+                                             fused.getType().getElementType()));
 }
 
-/// The product of the tensor scales, or null if the format has none.
-Value MatmulKernelBuilder::emitAlpha() {
+/// Operands of the tail: "column0", ..., "matrix0", ...
+void MatmulKernelBuilder::declareTail() {
+  auto declare = [&](ArrayRef<Value> operands, const Twine &name,
+                     SmallVector<unsigned> &indices) {
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      auto type = cast<RankedTensorType>(operand.getType());
+      indices.push_back(signature.add(
+          (name + Twine(i)).str(),
+          MemRefType::get(type.getShape(), type.getElementType())));
+    }
+  };
+  declare(fused.columns.getArrayRef(), "column", columns);
+  declare(fused.matrices.getArrayRef(), "matrix", matrices);
+}
+
+SmallVector<Value> MatmulKernelBuilder::arguments(ArrayRef<unsigned> indices) {
+  return llvm::map_to_vector(indices,
+                             [&](unsigned index) { return argument(index); });
+}
+
+/// The products of the tensor scales, null if the format has none.
+void MatmulKernelBuilder::emitAlphas() {
   if (!problem.format.hasTensorScale())
-    return {};
+    return;
   Value left =
       memref::LoadOp::create(b, argument(lhsTensorScale), ValueRange());
-  Value right =
-      memref::LoadOp::create(b, argument(rhsTensorScale), ValueRange());
-  return arith::MulFOp::create(b, left, right);
+  for (ProductArguments &product :
+       MutableArrayRef(products).take_front(getProducts())) {
+    Value right = memref::LoadOp::create(b, argument(product.rhsTensorScale),
+                                         ValueRange());
+    product.alpha = arith::MulFOp::create(b, left, right);
+  }
 }
 
 Value MatmulKernelBuilder::copyTile(unsigned source, Value row, Value step,
@@ -234,43 +291,51 @@ Value MatmulKernelBuilder::emitPipeline(Value m, Value n) {
   return pipeline.getResult();
 }
 
-/// The activation on f32. silu uses the base-2 exponential, which the GPU has
-/// as an instruction; `afn` permits it and its division.
-Value MatmulKernelBuilder::emitActivation(Value x) {
-  if (problem.activation == Activation::ReLU)
-    return arith::MaximumFOp::create(b, x, constant(0.0f));
-  if (problem.activation != Activation::SiLU)
-    return x;
-  constexpr float kMinusLog2E = -1.44269504088896340736f;
-  auto approximate = arith::FastMathFlags::afn;
-  Value scaled = arith::MulFOp::create(b, x, constant(kMinusLog2E));
-  Value power = math::Exp2Op::create(b, scaled, approximate);
-  Value denominator = arith::AddFOp::create(b, power, constant(1.0f));
-  return arith::DivFOp::create(b, x, denominator, approximate);
-}
-
-void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n,
-                                       Value alpha) {
-  SmallVector<Value> columns;
-  if (problem.biasType)
-    columns.push_back(argument(bias));
-  auto epilogue = EpilogueOp::create(b, sum, argument(out), ValueRange{m, n},
-                                     columns, schedule.getSwapped());
-  OpBuilder::InsertionGuard guard(b);
-  Block *body = b.createBlock(&epilogue.getBody());
-  Value x = body->addArgument(b.getF32Type(), b.getLoc());
-  if (alpha)
+/// One product in the result type of its matmul.
+Value MatmulKernelBuilder::emitProduct(unsigned product, Value x, Value bias) {
+  if (Value alpha = products[product].alpha)
     x = arith::MulFOp::create(b, x, alpha);
-  if (problem.biasType) {
-    Value addend = body->addArgument(problem.biasType, b.getLoc());
-    if (!problem.biasType.isF32())
-      addend = arith::ExtFOp::create(b, b.getF32Type(), addend);
-    x = arith::AddFOp::create(b, x, addend);
+  if (bias) {
+    if (!bias.getType().isF32())
+      bias = arith::ExtFOp::create(b, b.getF32Type(), bias);
+    x = arith::AddFOp::create(b, x, bias);
   }
-  x = emitActivation(x);
+  x = emitActivation(b, x, getActivation(product));
   if (!problem.resultType.isF32())
     x = arith::TruncFOp::create(b, problem.resultType, x);
-  YieldOp::create(b, x);
+  return x;
+}
+
+void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n) {
+  SmallVector<Value> vectors;
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (getBiasType(i))
+      vectors.push_back(argument(products[i].bias));
+  size_t biases = vectors.size();
+  llvm::append_range(vectors, arguments(columns));
+  SmallVector<Value> addends = arguments(matrices);
+  auto epilogue =
+      EpilogueOp::create(b, sum, argument(out), ValueRange{m, n}, vectors,
+                         addends, schedule.getSwapped(), problem.isGated);
+  OpBuilder::InsertionGuard guard(b);
+  Block *body = b.createBlock(&epilogue.getBody());
+  for (unsigned i = 0; i < getProducts(); ++i)
+    body->addArgument(b.getF32Type(), b.getLoc());
+  for (Value operand : llvm::concat<Value>(vectors, addends))
+    body->addArgument(cast<MemRefType>(operand.getType()).getElementType(),
+                      b.getLoc());
+  auto operands = llvm::to_vector_of<Value>(body->getArguments());
+  SmallVector<Value> results;
+  size_t next = getProducts();
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    Value bias = getBiasType(i) ? operands[next++] : Value();
+    results.push_back(emitProduct(i, operands[i], bias));
+  }
+  ArrayRef<Value> others =
+      ArrayRef(operands).drop_front(getProducts() + biases);
+  YieldOp::create(b,
+                  fused.emitTail(b, results, others.take_front(columns.size()),
+                                 others.drop_front(columns.size())));
 }
 
 /// What the manifest says of the kernel (docs/Manifest.md, "Meaning").
@@ -289,32 +354,35 @@ DictionaryAttr MatmulKernelBuilder::describeMeaning() {
 
 KernelOp MatmulKernelBuilder::create() {
   declareArguments();
-  kernel = KernelOp::create(b, problem.getName(), schedule,
-                            b.getStrArrayAttr(signature.names));
-  kernel->setAttr(kMeaningAttrName, describeMeaning());
+  SmallVector<StringRef> names(signature.names.begin(), signature.names.end());
+  kernel = KernelOp::create(b, problem.getName() + fused.getSuffix(), schedule,
+                            b.getStrArrayAttr(names));
+  // The meaning has no words for a tail: such kernels are not checked.
+  if (fused.tail.empty())
+    kernel->setAttr(kMeaningAttrName, describeMeaning());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(signature.types,
                      SmallVector<Location>(signature.types.size(), b.getLoc()));
-  Value alpha = emitAlpha();
+  emitAlphas();
   SmallVector<Value> dynamicSizes;
   if (problem.hasDynamicRows())
     dynamicSizes.push_back(argument(rows));
-  int64_t sizes[] = {problem.rows, problem.columns};
+  int64_t sizes[] = {problem.rows, problem.getProductColumns()};
   auto forTiles = ForTilesOp::create(b, dynamicSizes, sizes);
   ReturnOp::create(b);
   Block *tile = b.createBlock(&forTiles.getBody());
   Value m = tile->addArgument(b.getIndexType(), b.getLoc());
   Value n = tile->addArgument(b.getIndexType(), b.getLoc());
-  emitEpilogue(emitPipeline(m, n), m, n, alpha);
+  emitEpilogue(emitPipeline(m, n), m, n);
   return kernel;
 }
 
-KernelOp createMatmulKernel(OpBuilder &builder, Location loc,
+KernelOp createMatmulKernel(OpBuilder &builder, FusedMatmul &fused,
                             const MatmulProblem &problem,
                             ScheduleAttr schedule) {
-  ImplicitLocOpBuilder located(loc, builder);
-  return MatmulKernelBuilder(located, problem, schedule).create();
+  ImplicitLocOpBuilder located(fused.matmul.getLoc(), builder);
+  return MatmulKernelBuilder(located, fused, problem, schedule).create();
 }
 
 } // namespace fp4::gpu

@@ -12,7 +12,7 @@
 #ifndef FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
 #define FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
 
-#include "fp4/Dialect/FP4/IR/FP4Ops.h"
+#include "EpilogueFusion.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "fp4/Dialect/FP4GPU/IR/GPUArch.h"
 #include "mlir/IR/Builders.h"
@@ -32,17 +32,28 @@ struct MatmulProblem {
   /// Null without bias.
   mlir::Type biasType;
   Activation activation;
+  /// The second product of a gated pair: whether there is one, with its bias
+  /// and activation.
+  bool isGated = false;
+  mlir::Type secondBiasType;
+  Activation secondActivation = Activation::None;
   /// Null: by the table.
   ScheduleAttr schedule;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
+  /// Columns of what the tensor cores compute: both products of a pair.
+  int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };
 
 /// The problem of `matmul`, or, in `reason`, why no kernel serves it.
 mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
                                                 std::string &reason);
+
+/// The two matmuls as one problem, of which both are known to be served.
+MatmulProblem getGatedProblem(const MatmulProblem &first,
+                              const MatmulProblem &second);
 
 struct ScheduleChoice {
   ScheduleAttr schedule;
@@ -54,8 +65,9 @@ struct ScheduleChoice {
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch);
 
-/// Creates the kernel at the builder's insertion point.
-KernelOp createMatmulKernel(mlir::OpBuilder &builder, mlir::Location loc,
+/// Creates the kernel at the builder's insertion point, with the tail of
+/// `fused` in its epilogue.
+KernelOp createMatmulKernel(mlir::OpBuilder &builder, FusedMatmul &fused,
                             const MatmulProblem &problem,
                             ScheduleAttr schedule);
 

@@ -74,6 +74,10 @@ static Value contract(OpBuilder &b, Location loc, Value lhs, Value rhs) {
       });
 }
 
+/// 2 * sqrt(2 / pi), and the factor of the cube in the tanh form of gelu.
+static constexpr float kGELUTanhLinear = 1.59576912160573071176f;
+static constexpr float kGELUTanhCubic = 0.044715f;
+
 static Value activate(ScalarEmitter &e, Value x, Activation activation) {
   switch (activation) {
   case Activation::None:
@@ -87,6 +91,18 @@ static Value activate(ScalarEmitter &e, Value x, Activation activation) {
     Value erf = math::ErfOp::create(e.b, scaled);
     return arith::MulFOp::create(e.b, half,
                                  arith::AddFOp::create(e.b, e.f32(1.0f), erf));
+  }
+  case Activation::GELUTanh: {
+    // (1 + tanh(u)) / 2 = 1 / (1 + exp(-2u)), with u = c * (x + d * x^3).
+    Value square = arith::MulFOp::create(e.b, x, x);
+    Value factor = arith::AddFOp::create(
+        e.b, arith::MulFOp::create(e.b, square, e.f32(kGELUTanhCubic)),
+        e.f32(1.0f));
+    Value u = arith::MulFOp::create(e.b, arith::MulFOp::create(e.b, x, factor),
+                                    e.f32(-kGELUTanhLinear));
+    Value exp = math::ExpOp::create(e.b, u);
+    return arith::DivFOp::create(e.b, x,
+                                 arith::AddFOp::create(e.b, e.f32(1.0f), exp));
   }
   case Activation::SiLU: {
     Value exp = math::ExpOp::create(e.b, arith::NegFOp::create(e.b, x));

@@ -159,8 +159,9 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
   Expected<std::vector<NDArray>> parameters = gatherParameters(*embed, model);
   if (!parameters.ok())
     return parameters.status();
-  Status status = runBatches(*embed, *parameters, quantizer.states,
-                             options.threads, quantizer.report("embedding"));
+  Status status =
+      runBatches(*embed, *parameters, quantizer.states, options.threads,
+                 quantizer.report("embedding", 0, 0));
   if (!status.ok())
     return status;
   if (recipe.usesFloatModel())
@@ -196,13 +197,19 @@ Status BlockQuantizer::restoreStates(int64_t next,
   return Status::success();
 }
 
-Progress BlockQuantizer::report(const char *step) const {
+Progress BlockQuantizer::report(const char *step, double first,
+                                double last) const {
   if (!options.progress)
     return {};
   std::string text = "block " + std::to_string(layer) + ", " + step;
   double count = double(states.size());
-  auto show = options.progress;
-  return [=](size_t done) { show(text, double(done) / count); };
+  auto layers = static_cast<double>(model.config().numLayers);
+  double before = (double(layer) + first) / layers;
+  double share = (last - first) / layers;
+  return [=, show = options.progress](size_t done) {
+    double part = double(done) / count;
+    show({text, part, before + share * part});
+  };
 }
 
 //===----------------------------------------------------------------------===//
@@ -229,7 +236,7 @@ Status BlockQuantizer::collectMoments(Statistics &statistics) {
         }
         return Status::success();
       },
-      report("moments"));
+      report("moments", 0, 0.25));
 }
 
 /// The rows of all weights of a stage.
@@ -302,7 +309,7 @@ Status BlockQuantizer::chooseInputScales(Statistics &statistics) {
           largest[stage] = std::max(largest[stage], found[stage]);
         return Status::success();
       },
-      report("input scales"));
+      report("input scales", 0.25, 0.3));
   for (size_t stage = 0; stage < kNumStages; ++stage)
     statistics.block.inputs[stage].scale = numerics::tensorScaleFor(
         recipe.weights.format, largest[stage], recipe.activationRule);
@@ -401,7 +408,7 @@ Status BlockQuantizer::collectTargets(Statistics &statistics) {
     return Status::success();
   };
   return forEachInOrder<BatchTargets>(states.size(), options.threads, prepare,
-                                      consume, report("targets"));
+                                      consume, report("targets", 0.3, 0.75));
 }
 
 //===----------------------------------------------------------------------===//
@@ -496,7 +503,7 @@ Status BlockQuantizer::advance(const QuantizedBlock &block) {
   if (!parameters.ok())
     return parameters.status();
   return runBatches(quantized, *parameters, states, options.threads,
-                    report("outputs"));
+                    report("outputs", 0.75, 1));
 }
 
 Expected<QuantizedBlock> BlockQuantizer::quantizeNext() {

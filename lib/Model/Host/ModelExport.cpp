@@ -13,7 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Model/Host/ModelExport.h"
+#include "ExportReport.h"
 #include "fp4/TensorIO/AtomicFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -56,7 +56,7 @@ private:
   Status writeBlock(int64_t layer, const QuantizedBlock &block);
   Status writeOuter();
   Status writeIndex();
-  Status writeReport();
+  Expected<json::Array> readReports() const;
   Status copyFiles();
   Status finish();
   std::string at(const std::string &name) const { return partial + "/" + name; }
@@ -120,7 +120,10 @@ std::string Export::describe() const {
       {"layout", std::string(layoutName(options.layout))},
       {"sequences", int64_t(calibration.sequences)},
       {"sequence_length", int64_t(calibration.sequenceLength)},
-      {"sequences_per_batch", int64_t(calibration.sequencesPerBatch)}});
+      {"sequences_per_batch", int64_t(calibration.sequencesPerBatch)},
+      {"validation",
+       llvm::utohexstr(hashBytes(options.validation.data(),
+                                 options.validation.size() * 4))}});
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,15 +168,6 @@ Status Export::resume(BlockQuantizer &quantizer) {
 // Writing
 //===----------------------------------------------------------------------===//
 
-static json::Value layerReport(const std::string &name,
-                               const quantization::LayerReport &report) {
-  return json::Object{{"name", name},
-                      {"relative_error", report.objectiveAfter},
-                      {"relative_error_rtn", report.objectiveRTN},
-                      {"damping", report.dampingUsed},
-                      {"dead_columns", int64_t(report.deadColumns)}};
-}
-
 Status Export::writeBlock(int64_t layer, const QuantizedBlock &block) {
   TensorMap tensors =
       exportBlock(options.layout, model.config(), options.recipe, layer, block);
@@ -184,12 +178,8 @@ Status Export::writeBlock(int64_t layer, const QuantizedBlock &block) {
       return tensor.status();
     tensors.emplace(specs[i].name, *tensor);
   }
-  json::Array layers;
-  for (size_t i = 0; i < block.weights.size(); ++i)
-    layers.push_back(
-        layerReport(linearName(layer, kLinears[i]), block.weights[i].report));
-  Status status =
-      writeFileAtomically(at(reportName(layer)), toText(std::move(layers)));
+  Status status = writeFileAtomically(at(reportName(layer)),
+                                      toText(blockReport(layer, block)));
   return status.ok() ? writeSafetensors(at(shardName(layer)), tensors,
                                         {{"format", "pt"}})
                      : status;
@@ -225,33 +215,22 @@ Status Export::writeIndex() {
                           {"weight_map", std::move(weightMap)}}));
 }
 
-Status Export::writeReport() {
+Expected<json::Array> Export::readReports() const {
   json::Array layers;
-  double sum = 0;
   for (int64_t layer = 0; layer < model.config().numLayers; ++layer) {
     Expected<std::string> text = readText(at(reportName(layer)));
     if (!text.ok())
       return text.status();
     llvm::Expected<json::Value> parsed = json::parse(*text);
-    if (!parsed) {
-      llvm::consumeError(parsed.takeError());
+    if (!parsed || !parsed->getAsArray()) {
+      if (!parsed)
+        llvm::consumeError(parsed.takeError());
       return Status::error("'" + at(reportName(layer)) + "' is damaged");
     }
-    for (json::Value &entry : *parsed->getAsArray()) {
-      sum += entry.getAsObject()->getNumber("relative_error").value_or(0);
+    for (json::Value &entry : *parsed->getAsArray())
       layers.push_back(std::move(entry));
-    }
   }
-  double mean = sum / double(layers.size());
-  return writeFileAtomically(
-      at("report.json"),
-      toText(json::Object{
-          {"recipe", options.recipeName},
-          {"layout", std::string(layoutName(options.layout))},
-          {"bits_per_weight",
-           numerics::bitsPerElement(options.recipe.weights.format)},
-          {"mean_relative_error", mean},
-          {"layers", std::move(layers)}}));
+  return layers;
 }
 
 Status Export::copyFiles() {
@@ -314,12 +293,18 @@ Status Export::run(mlir::MLIRContext &context) {
     if (status.ok())
       fs::remove(at(statesName(layer)), ignored);
   }
-  for (Status (Export::*step)() : {&Export::writeOuter, &Export::writeIndex,
-                                   &Export::writeReport, &Export::copyFiles})
+  for (Status (Export::*step)() :
+       {&Export::writeOuter, &Export::writeIndex, &Export::copyFiles})
     if (status.ok())
       status = (this->*step)();
   if (status.ok())
     status = writeFileAtomically(at("config.json"), *config);
+  if (!status.ok())
+    return status;
+  Expected<json::Array> layers = readReports();
+  if (!layers.ok())
+    return layers.status();
+  status = writeReport(context, model, options, partial, std::move(*layers));
   return status.ok() ? finish() : status;
 }
 
@@ -337,6 +322,24 @@ Recipe recipeOfCheckpoint(const QuantizedConfig &config) {
       config.hadamardBlock ? TransformKind::Hadamard : TransformKind::None;
   recipe.activationRule = numerics::defaultScaleRule(config.format);
   return recipe;
+}
+
+BlockVariant checkpointVariant(const ModelDirectory &model,
+                               bool quantizesActivations) {
+  BlockVariant variant;
+  if (!model.quantization())
+    return variant;
+  Recipe recipe = recipeOfCheckpoint(*model.quantization());
+  recipe.quantizeActivations = quantizesActivations;
+  variant.rewrite = quantizedBlockRewrite(recipe);
+  variant.parameters = [recipe, &model](int64_t layer) -> Expected<Parameters> {
+    Expected<QuantizedBlock> block = importBlock(
+        *model.quantization(), model.config(), layer, model.weights());
+    if (!block.ok())
+      return block.status();
+    return toParameters(model.config(), recipe, layer, *block);
+  };
+  return variant;
 }
 
 } // namespace fp4::model

@@ -81,11 +81,16 @@ public:
   Expected<Surprise> runHead(llvm::ArrayRef<int32_t> tokens);
 
 private:
-  Progress report(const std::string &step) const {
+  /// `index`: of the equal shares of a block each, and one for the head.
+  Progress report(const std::string &step, int64_t index) const {
     if (!options.progress)
       return {};
     double count = double(states.size());
-    return [=](size_t done) { options.progress(step, double(done) / count); };
+    auto shares = static_cast<double>(model.config().numLayers + 1);
+    return [=, show = options.progress](size_t done) {
+      double part = double(done) / count;
+      show({step, part, (double(index) + (index < 0 ? 1 : part)) / shares});
+    };
   }
 
   mlir::MLIRContext &context;
@@ -105,7 +110,7 @@ Status Measurement::embed(const Batches &tokens) {
     return parameters.status();
   states = tokens;
   return runBatches(*program, *parameters, states, options.threads,
-                    report("embedding"));
+                    report("embedding", -1));
 }
 
 Status Measurement::runBlocks(const BlockVariant &variant) {
@@ -124,7 +129,7 @@ Status Measurement::runBlocks(const BlockVariant &variant) {
       return parameters.status();
     std::string step = "block " + std::to_string(layer);
     if (Status status = runBatches(*program, *parameters, states,
-                                   options.threads, report(step));
+                                   options.threads, report(step, layer));
         !status.ok())
       return status;
   }
@@ -152,7 +157,7 @@ Expected<Surprise> Measurement::runHead(llvm::ArrayRef<int32_t> tokens) {
         sums[i] = *sum;
         return Status::success();
       },
-      report("head"));
+      report("head", model.config().numLayers));
   if (!status.ok())
     return status;
   Surprise total;

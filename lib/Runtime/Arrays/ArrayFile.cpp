@@ -87,8 +87,7 @@ template <typename T> static std::vector<double> widen(const NDArray &array) {
   return values;
 }
 
-/// Integers wider than 53 bits lose their low bits.
-static Expected<std::vector<double>> toDoubles(const NDArray &array) {
+Expected<std::vector<double>> toDoubles(const NDArray &array) {
   switch (array.dtype()) {
   case DType::F64:
     return widen<double>(array);

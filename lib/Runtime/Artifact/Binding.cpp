@@ -95,7 +95,8 @@ static Expected<LaunchShape> shapeLaunch(const KernelDescription &kernel,
     *grid[i] = uint32_t(count);
   }
   if (!kernel.hasExactGrid)
-    shape.grid.x = std::min(shape.grid.x, std::max(multiprocessors, 1u));
+    shape.grid.x = std::min(shape.grid.x, std::max(multiprocessors, 1u) *
+                                              kernel.blocksPerMultiprocessor);
   return shape;
 }
 

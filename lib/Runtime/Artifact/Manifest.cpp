@@ -232,6 +232,9 @@ static KernelDescription readKernel(const Node &node) {
   if (grid.has("z"))
     kernel.grid[2] = readSizes(grid["z"]);
   kernel.hasExactGrid = grid.has("exact") && grid["exact"].isTrue();
+  if (node.has("blocks_per_multiprocessor"))
+    kernel.blocksPerMultiprocessor =
+        uint32_t(node["blocks_per_multiprocessor"].integer(1, 32));
   kernel.block = readDim3(node["block"]);
   if (node.has("cluster"))
     kernel.cluster = readDim3(node["cluster"]);

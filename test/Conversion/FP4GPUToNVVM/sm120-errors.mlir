@@ -315,6 +315,66 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
 
 fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x?xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected a gated product with a tile of a multiple of 16 columns and a static number of columns}}
+    fp4gpu.epilogue %sum gated -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %u: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x?xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected warps that own at least 16 columns of a gated product, got 8}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %bias: memref<128xf32>, %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 1x16>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum gated -> %out[%m, %n] columns(%bias : memref<128xf32>) {
+    ^bb0(%x: f32, %u: f32, %v: f32):
+      %y = arith.addf %x, %v : f32
+      fp4gpu.yield %y : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)
     schedule <tile = 128x128x128, stages = 2, warps = 2x2>
     arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "bias", "out"] {

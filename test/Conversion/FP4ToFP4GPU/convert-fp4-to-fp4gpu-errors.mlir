@@ -43,14 +43,6 @@ func.func @dynamic_columns(%x: !fp4.tensor<256x128, #fp4.mxfp4>, %w: !fp4.tensor
 
 // -----
 
-func.func @gelu(%x: !fp4.tensor<256x128, #fp4.mxfp4>, %w: !fp4.tensor<384x128, #fp4.mxfp4>) {
-  // expected-error @below {{expected an activation among none, relu, silu, got gelu}}
-  %0 = fp4.matmul %x, %w {activation = #fp4.activation<gelu>} : !fp4.tensor<256x128, #fp4.mxfp4>, !fp4.tensor<384x128, #fp4.mxfp4> -> tensor<256x384xf32>
-  return
-}
-
-// -----
-
 func.func @schedule_blocks(%x: !fp4.tensor<256x384, #fp4.mxfp4>, %w: !fp4.tensor<384x384, #fp4.mxfp4>) {
   // expected-error @below {{expected a schedule with a depth that is a multiple of 128, got 64}}
   %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 128x128x64, stages = 2, warps = 2x2>} : !fp4.tensor<256x384, #fp4.mxfp4>, !fp4.tensor<384x384, #fp4.mxfp4> -> tensor<256x384xf32>

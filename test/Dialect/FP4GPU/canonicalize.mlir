@@ -55,3 +55,27 @@ func.func @keeps_prepack_of_argument(%q: !fp4.tensor<2x128, #fp4.mxfp4>)
       -> tensor<2x64xi8>, tensor<1x1x32x4x4xi8>
   return %e, %s : tensor<2x64xi8>, tensor<1x1x32x4x4xi8>
 }
+
+// Rows 1 ... 16 and 101 ... 116 by turns of eight. Row r of the scales, one
+// block of which is not zero, is the first byte of entry r.
+
+// CHECK-LABEL: func.func @interleave
+// CHECK-DAG: arith.constant dense<{{.}}[1], [2], [3], [4], [5], [6], [7], [8], [101], [102], [103], [104], [105], [106], [107], [108]]> : tensor<16x1xi8>
+// CHECK-DAG: arith.constant dense<"0x{{((07)(00){15}){8}((09)(00){15}){8}(00)+}}"> : tensor<1x1x32x4x4xi8>
+func.func @interleave() -> (tensor<16x1xi8>, tensor<1x1x32x4x4xi8>) {
+  %a = arith.constant dense<[[1], [2], [3], [4], [5], [6], [7], [8]]> : tensor<8x1xi8>
+  %b = arith.constant dense<[[101], [102], [103], [104], [105], [106], [107], [108]]> : tensor<8x1xi8>
+  %p = fp4.constant <elements = dense<0> : tensor<8x16xi8>, scales = dense<7> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
+  %q = fp4.constant <elements = dense<0> : tensor<8x16xi8>, scales = dense<9> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
+  %pe, %ps = fp4gpu.prepack %p : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<8x16xi8>, tensor<1x1x32x4x4xi8>
+  %qe, %qs = fp4gpu.prepack %q : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<8x16xi8>, tensor<1x1x32x4x4xi8>
+  %e, %s = fp4gpu.interleave %a scaled %ps, %b scaled %qs : tensor<8x1xi8>, tensor<1x1x32x4x4xi8> -> tensor<16x1xi8>, tensor<1x1x32x4x4xi8>
+  return %e, %s : tensor<16x1xi8>, tensor<1x1x32x4x4xi8>
+}
+
+// CHECK-LABEL: func.func @keeps_interleave_of_arguments
+// CHECK: fp4gpu.interleave %{{.*}} scaled %{{.*}}, %{{.*}} scaled %{{.*}} : tensor<8x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<16x16xi8>, tensor<1x1x32x4x4xi8>
+func.func @keeps_interleave_of_arguments(%a: tensor<8x16xi8>, %s: tensor<1x1x32x4x4xi8>) -> (tensor<16x16xi8>, tensor<1x1x32x4x4xi8>) {
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<8x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<16x16xi8>, tensor<1x1x32x4x4xi8>
+  return %e, %t : tensor<16x16xi8>, tensor<1x1x32x4x4xi8>
+}

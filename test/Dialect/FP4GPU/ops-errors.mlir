@@ -416,6 +416,65 @@ fp4gpu.kernel @k(%d: memref<256x256xf32>, %v: memref<256xbf16>)
 
 // -----
 
+// epilogue C2
+fp4gpu.kernel @k(%d: memref<256x256xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["d"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected a body that takes 'f32', 'f32', got 'f32'}}
+    fp4gpu.epilogue %zero gated -> %d[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<256x256xf32>
+  }
+}
+
+// -----
+
+// epilogue C5
+fp4gpu.kernel @k(%d: memref<256x256xf32>, %r: memref<256x128xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["d", "r"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'matrices' of the shape of 'dest', 'memref<256x256xf32>', got 'memref<256x128xf32>'}}
+    fp4gpu.epilogue %zero -> %d[%m, %n] matrices(%r : memref<256x128xf32>) {
+    ^bb0(%x: f32, %y: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<256x256xf32>
+  }
+}
+
+// -----
+
+// interleave C1
+func.func @f(%a: tensor<12x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'first' to be a matrix with a multiple of 8 rows, got 'tensor<12x16xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<12x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<24x16xi8>, tensor<1x1x32x4x4xi8>
+  return
+}
+
+// -----
+
+// interleave C1
+func.func @f(%a: tensor<8x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'elements' of type 'tensor<16x16xi8>', got 'tensor<8x16xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<8x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<8x16xi8>, tensor<1x1x32x4x4xi8>
+  return
+}
+
+// -----
+
+// interleave C2
+func.func @f(%a: tensor<136x16xi8>, %s: tensor<1x1x32x4x4xi8>) {
+  // expected-error @below {{'fp4gpu.interleave' op expected 'first_scales' of shape 2xCx32x4x4, got 'tensor<1x1x32x4x4xi8>'}}
+  %e, %t = fp4gpu.interleave %a scaled %s, %a scaled %s : tensor<136x16xi8>, tensor<1x1x32x4x4xi8> -> tensor<272x16xi8>, tensor<3x1x32x4x4xi8>
+  return
+}
+
+// -----
+
 // epilogue C3
 fp4gpu.kernel @k(%d: memref<256x256xbf16>)
     schedule <tile = 128x128x128, stages = 4, warps = 2x2>

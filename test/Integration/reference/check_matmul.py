@@ -23,7 +23,7 @@ from check_quantize import TYPES
 M, N, K = 5, 6, 64
 EPSILON = 2.0**-24
 # With the largest derivative of each.
-ACTIVATIONS = [("none", 1), ("relu", 1), ("gelu", 1.13), ("silu", 1.1)]
+ACTIVATIONS = [("none", 1), ("relu", 1), ("gelu", 1.13), ("silu", 1.1), ("gelu_tanh", 1.13)]
 
 
 def type_of(name, rows):

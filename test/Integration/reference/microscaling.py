@@ -323,6 +323,8 @@ def activate(x, activation):
         return np.maximum(x, 0)
     if activation == "gelu":
         return x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    if activation == "gelu_tanh":
+        return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     if activation == "silu":
         return x / (1 + np.exp(-x))
     return x

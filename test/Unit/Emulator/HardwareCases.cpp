@@ -60,7 +60,10 @@ static std::string replaceAll(std::string text, const std::string &from,
 static unsigned bytesOf(const std::string &type) {
   if (type == "pred")
     return 4;
-  size_t x = type.rfind("x2");
+  size_t x = type.rfind("x4");
+  if (x != std::string::npos)
+    return 4;
+  x = type.rfind("x2");
   if (x != std::string::npos) {
     std::string part = type.substr(0, x);
     return part.rfind('m') != std::string::npos ? 2 : bytesOf(part) * 2;
@@ -223,7 +226,16 @@ static uint64_t operandValue(const OperandSpec &spec, unsigned operand,
                                   : unsigned(random >> 33);
   if (spec.type == "pred")
     return random >> 40 & 1;
-  size_t x = spec.type.rfind("x2");
+  size_t x = spec.type.rfind("x4");
+  if (x != std::string::npos) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 4; ++i)
+      value |= scalarValue(spec.type.substr(0, x), spec.choice, 8, digit,
+                           isCorner, mix(random + i))
+               << (8 * i);
+    return value;
+  }
+  x = spec.type.rfind("x2");
   if (x == std::string::npos)
     return scalarValue(spec.type, spec.choice, spec.size * 8, digit, isCorner,
                        random);

@@ -43,15 +43,18 @@ TEST(Presets, AreLegalForEveryFormat) {
     for (BlockFormat format : {kNVFP4, kMXFP4, kMXFP6E2M3, kMXFP6E3M2,
                                kMXFP8E4M3, kMXFP8E5M2, kMXINT8}) {
       Expected<Preset> preset = findPreset(name, format);
-      if (name == "fp-quant" && format.element != ElementFormat::E2M1) {
+      bool isTool =
+          name == "fp-quant" || name == "llmcompressor" || name == "modelopt";
+      if (isTool && format.element != ElementFormat::E2M1) {
         EXPECT_EQ(preset.message(),
-                  "quantization preset 'fp-quant' is for E2M1 elements, got " +
+                  "quantization preset '" + std::string(name) +
+                      "' is for E2M1 elements, got " +
                       std::string(elementFormatName(format.element)));
         continue;
       }
       ASSERT_TRUE(preset.ok()) << preset.message();
       EXPECT_EQ(verifyOptions(preset->options).message(), "") << name;
-      bool rotates = name != "rtn" && name != "gptq";
+      bool rotates = name == "fp-quant" || name.substr(0, 2) == "mr";
       EXPECT_EQ(preset->hadamardBlock, rotates ? format.blockCols : 0) << name;
       Preset dataFree = withoutCalibration(*preset);
       EXPECT_EQ(verifyOptions(dataFree.options).message(), "") << name;
@@ -76,7 +79,11 @@ TEST(Presets, FollowTheTable) {
                        {"mr-gptq-plus", WeightScaleRule::InLoop,
                         WeightScaleRule::InLoop, ColumnOrder::Group, 2},
                        {"fp-quant", WeightScaleRule::Mse,
-                        WeightScaleRule::FourThirds, ColumnOrder::ActOrder, 0}};
+                        WeightScaleRule::FourThirds, ColumnOrder::ActOrder, 0},
+                       {"llmcompressor", WeightScaleRule::AbsMax,
+                        WeightScaleRule::Even, ColumnOrder::ActOrder, 0},
+                       {"modelopt", WeightScaleRule::AbsMax,
+                        WeightScaleRule::RCeil, ColumnOrder::Natural, 0}};
   ASSERT_EQ(std::size(table), std::size(kPresetNames));
   for (const Row &row : table)
     for (BlockFormat format : {kNVFP4, kMXFP4}) {
@@ -96,7 +103,7 @@ TEST(Presets, FollowTheTable) {
 TEST(Presets, UnknownNameListsTheKnownOnes) {
   EXPECT_EQ(findPreset("awq", kNVFP4).message(),
             "unknown quantization preset 'awq', expected one of rtn, gptq, "
-            "mr-gptq, mr-gptq-plus, fp-quant");
+            "mr-gptq, mr-gptq-plus, fp-quant, llmcompressor, modelopt");
 }
 
 static WeightOptions gptq() {

@@ -144,10 +144,93 @@ TEST(Matmul, Says_what_is_wrong) {
   EXPECT_EQ(message(), "kernel 'k': expected meaning.lhs_format to be a block "
                        "format, got 'nvfp5'");
   kernel.meaning.kind = "sort";
-  EXPECT_EQ(message(), "kernel 'k': no meaning of kind 'sort'; known: matmul");
+  EXPECT_EQ(message(),
+            "kernel 'k': no meaning of kind 'sort'; known: matmul, quantize");
   kernel.meaning.kind = "";
   EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
-                       "known: matmul");
+                       "known: matmul, quantize");
+}
+
+/// Two rows of one MXFP4 block; with 32 columns, elements are padded to 32
+/// bytes a row.
+static KernelDescription quantizeKernel() {
+  KernelDescription kernel;
+  kernel.name = "q";
+  kernel.meaning = {"quantize", {{"format", "mxfp4"}, {"scale_rule", "floor"}}};
+  return kernel;
+}
+
+static KernelOperands quantizeOperands() {
+  KernelOperands operands;
+  // Row 0 is 3 everywhere, row 1 is 0 but for a 12 in column 1.
+  std::vector<float> values(64);
+  std::fill_n(values.begin(), 32, 3.0f);
+  values[33] = 12;
+  operands.arrays.emplace("input", NDArray::fromFloats({2, 32}, values));
+  operands.arrays.emplace("elements", bytes({2, 32}, 0));
+  operands.arrays.emplace("scales", bytes({1, 1, 32, 4, 4}, 0));
+  return operands;
+}
+
+TEST(Quantize, Packs_elements_and_scales) {
+  auto outputs = evaluateMeaning(quantizeKernel(), quantizeOperands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  ASSERT_EQ(outputs->size(), 2u);
+  // floor: exponent 1 - 2 = -1, scale 0.5 (126), 3 / 0.5 = 6: code 7.
+  const NDArray &elements = outputs->at(0).array;
+  EXPECT_EQ(elements.bytes()[0], 0x77);
+  EXPECT_EQ(elements.bytes()[15], 0x77);
+  EXPECT_EQ(elements.bytes()[16], 0) << "padding";
+  // 12: exponent 3 - 2 = 1, scale 2 (128), 12 / 2 = 6: high nibble of byte 0.
+  EXPECT_EQ(elements.bytes()[32], 0x70);
+  const NDArray &scales = outputs->at(1).array;
+  EXPECT_EQ(scales.bytes()[0], 126);
+  EXPECT_EQ(scales.bytes()[16], 128);
+  EXPECT_EQ(scales.bytes()[32], 0) << "padding";
+}
+
+TEST(Quantize, Rotates_with_signs) {
+  KernelDescription kernel = quantizeKernel();
+  kernel.meaning.fields["rotation"] = "2";
+  kernel.meaning.fields["signs"] = "+-";
+  auto outputs = evaluateMeaning(kernel, quantizeOperands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // (3, -3) H = (0, 6 / sqrt(2)): 4.24 with scale 1 is 4, code 6.
+  EXPECT_EQ(outputs->at(0).array.bytes()[0], 0x60);
+  EXPECT_EQ(outputs->at(1).array.bytes()[0], 127);
+}
+
+TEST(Quantize, Says_what_is_wrong) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  auto message = [&] { return evaluateMeaning(kernel, operands).message(); };
+  operands.arrays.insert_or_assign("scales", bytes({2, 1, 32, 4, 4}, 0));
+  EXPECT_EQ(message(),
+            "kernel 'q': expected elements and scales of [2, 32] values, got "
+            "[2, 32] and [2, 1, 32, 4, 4]");
+  operands.arrays.insert_or_assign("input", NDArray(DType::F32, {2, 31}));
+  EXPECT_EQ(message(), "kernel 'q': expected an input matrix with a multiple "
+                       "of 32 columns, got [2, 31]");
+  operands.arrays.emplace("tensor_scale", scalar(-1));
+  kernel.meaning.fields = {{"format", "nvfp4"}, {"scale_rule", "absmax"}};
+  EXPECT_EQ(message(), "kernel 'q': expected a tensor scale that is positive "
+                       "and finite, got -1.000000");
+  kernel.meaning.fields["rotation"] = "3";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.rotation to be a power of "
+                       "two in 2..1024, got '3'");
+  kernel.meaning.fields["rotation"] = "4";
+  kernel.meaning.fields["signs"] = "+-+";
+  EXPECT_EQ(message(), "kernel 'q': expected 4 signs, as many as "
+                       "meaning.rotation, got 3");
+  kernel.meaning.fields["signs"] = "1010";
+  EXPECT_EQ(message(),
+            "kernel 'q': expected meaning.signs to be '+' and '-', got '1010'");
+  kernel.meaning.fields["scale_rule"] = "floor";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.scale_rule to be a rule "
+                       "for nvfp4, got 'floor'");
+  kernel.meaning.fields["format"] = "mxfp8e4m3";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4 or "
+                       "mxfp4, got 'mxfp8e4m3'");
 }
 
 TEST(CompareOutput, Counts_what_is_out_of_bounds) {

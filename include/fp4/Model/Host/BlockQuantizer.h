@@ -17,6 +17,7 @@
 #define FP4_MODEL_HOST_BLOCKQUANTIZER_H
 
 #include "fp4/Model/Host/ModelProgram.h"
+#include "fp4/Model/Host/ProgressLine.h"
 #include "fp4/Model/QuantizedBlock.h"
 #include "fp4/Model/Recipe.h"
 
@@ -35,8 +36,7 @@ struct CalibrationOptions {
   size_t sequences = 128;
   size_t sequencesPerBatch = 4;
   unsigned threads = 1;
-  /// Called with what is being done, and the part of it that is.
-  std::function<void(const std::string &, double)> progress;
+  ReportProgress progress;
 };
 
 class BlockQuantizer {
@@ -73,7 +73,8 @@ private:
   Status collectTargets(Statistics &statistics);
   Status quantizeStage(Statistics &statistics, size_t stage);
   Status advance(const QuantizedBlock &block);
-  Progress report(const char *step) const;
+  /// `first` and `last`: the part of a block's time that the step is for.
+  Progress report(const char *step, double first, double last) const;
 
   const ModelDirectory &model;
   Recipe recipe;

@@ -15,6 +15,7 @@
 #define FP4_MODEL_HOST_PERPLEXITY_H
 
 #include "fp4/Model/Host/ModelProgram.h"
+#include "fp4/Model/Host/ProgressLine.h"
 
 namespace fp4::model {
 
@@ -24,8 +25,7 @@ struct PerplexityOptions {
   size_t sequences = 0;
   size_t sequencesPerBatch = 4;
   unsigned threads = 1;
-  /// Called with a text like "block 3" and the part that is done.
-  std::function<void(const std::string &, double)> progress;
+  ReportProgress progress;
 };
 
 struct PerplexityResult {

@@ -36,6 +36,10 @@ Expected<NDArray> readArray(const ArrayFile &file, DType rawType = DType::BF16);
 /// Writes an .npy file.
 Status writeArray(const std::string &path, const NDArray &array);
 
+/// The values of an array of numbers; 8-bit floats are their codes, and
+/// integers wider than 53 bits lose their low bits.
+Expected<std::vector<double>> toDoubles(const NDArray &array);
+
 struct Comparison {
   /// sqrt(sum (got - expected)^2 / sum expected^2), over finite pairs; the
   /// square root of the numerator where all expected values are zero.

@@ -70,6 +70,8 @@ struct KernelDescription {
   std::vector<Size> grid[3];
   /// Blocks do not loop: exactly that many have to be launched.
   bool hasExactGrid = false;
+  /// Blocks that a multiprocessor has room for: more of them would wait.
+  uint32_t blocksPerMultiprocessor = 1;
   ptx::Dim3 block;
   ptx::Dim3 cluster = {0, 0, 0};
   uint32_t dynamicSharedBytes = 0;

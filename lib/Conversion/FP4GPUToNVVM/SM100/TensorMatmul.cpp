@@ -189,19 +189,25 @@ void TensorMatmul::emitIssuer() {
 //===----------------------------------------------------------------------===//
 
 void TensorMatmul::emitTileEpilogue(Value row, Value firstColumn, Value warp) {
-  constexpr int64_t kLoad = 16, kStore = 8;
+  constexpr int64_t kStore = 8, kLoad = 2 * kStore;
   // Lanes stand in the upper half of a tensor address.
   Value lanes = b.add(accumulator, b.shiftLeft(warp, 16 + 5));
   for (int64_t i = 0; i < plan.schedule.getTileN(); i += kLoad) {
     Values loaded = b.tensorLoad(b.add(lanes, i), kLoad);
     skeleton.ifWithin(0, row, [&] {
-      for (int64_t j = 0; j < kLoad; j += kStore) {
-        Value column = b.add(firstColumn, i + j);
+      Values halves[] = {Values(ArrayRef(loaded).take_front(kStore)),
+                         Values(ArrayRef(loaded).drop_front(kStore))};
+      auto store = [&](ArrayRef<Values> products, Value column) {
         skeleton.ifWithin(1, column, [&] {
-          skeleton.storeElements(ArrayRef(loaded).slice(j, kStore), row, column,
+          skeleton.storeElements(products, row, column,
                                  skeleton.loadColumns(column, kStore));
         });
-      }
+      };
+      // A gated product has its two halves side by side, eight columns each.
+      if (plan.epilogue.getGated())
+        return store(halves, b.add(firstColumn, i / 2));
+      store(halves[0], b.add(firstColumn, i));
+      store(halves[1], b.add(firstColumn, i + kStore));
     });
   }
 }
@@ -212,7 +218,7 @@ void TensorMatmul::emitOwner(Value thread, Value warp) {
     b.barrierWait(skeleton.extraShared(kFull), carried[0]);
     b.tensorFenceAfter();
     emitTileEpilogue(b.add(b.mul(m, plan.schedule.getTileM()), thread),
-                     b.mul(n, plan.schedule.getTileN()), warp);
+                     b.mul(n, plan.getResultColumns()), warp);
     b.tensorFenceBefore();
     b.syncWarp();
     b.ifThen(b.elect(), [&] { b.barrierArrive(skeleton.extraShared(kEmpty)); });

@@ -125,6 +125,9 @@ LogicalResult WarpMatmul::check() {
     return fail() << "a depth of at least 128 for warps with 8 columns (rows "
                      "if swapped), got "
                   << plan.schedule.getTileK();
+  if (plan.epilogue.getGated() && !isSwapped && getColumnBlocks() == 1)
+    return fail() << "warps that own at least 16 columns of a gated product, "
+                     "got 8";
   int64_t bytes = plan.getRingBytes() + 16 * plan.schedule.getStages();
   if (bytes > plan.arch->sharedBytes)
     return fail() << "at most " << plan.arch->sharedBytes
@@ -166,29 +169,28 @@ SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
 }
 
 /// Blocks of 8 columns in `blocks`: two of them by each load, or, if there is
-/// only one, that of this and of the next step.
+/// only one, that of this and of the next step. The two registers of a block
+/// come from neighbouring matrices of a load, for the instruction wants them in
+/// an aligned pair: any other order costs two moves for each product.
 void WarpMatmul::loadFragmentsB(Value stage, int64_t step,
                                 SmallVector<Values> &blocks) {
-  if (getColumnBlocks() == 1 && step % 2 == 1) {
+  bool isSingle = getColumnBlocks() == 1;
+  if (isSingle && step % 2 == 1) {
     blocks.erase(blocks.begin());
     return;
   }
   blocks.clear();
-  if (getColumnBlocks() == 1) {
-    Value base = getFragmentAddress(sideB, stage, b.bitAnd(lane, 7),
-                                    b.add(b.shiftRight(lane, 3), 2 * step));
-    Values four = b.loadMatrixX4(base);
-    blocks.push_back({four[0], four[1]});
-    blocks.push_back({four[2], four[3]});
-    return;
-  }
-  Value base = getFragmentAddress(sideB, stage, b.bitAnd(lane, 15),
-                                  b.add(b.shiftRight(lane, 4), 2 * step));
+  // Lanes 8i to 8i + 7 give the rows of matrix i.
+  Value row = b.bitAnd(lane, 7), matrix = b.shiftRight(lane, 3);
+  Value chunk = isSingle ? matrix : b.bitAnd(matrix, 1);
+  if (!isSingle)
+    row = b.add(row, b.mul(b.shiftRight(matrix, 1), 8));
+  Value base = getFragmentAddress(sideB, stage, row, b.add(chunk, 2 * step));
   for (int64_t j = 0; j < getColumnBlocks(); j += 2) {
     Values four =
         b.loadMatrixX4(b.at(base, j * 8 * sideB.elements.getRowBytes()));
-    blocks.push_back({four[0], four[2]});
-    blocks.push_back({four[1], four[3]});
+    blocks.push_back({four[0], four[1]});
+    blocks.push_back({four[2], four[3]});
   }
 }
 
@@ -244,19 +246,22 @@ Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
 //===----------------------------------------------------------------------===//
 
 /// Registers 0, 1 of a block are columns 2t, 2t + 1 of row g, registers 2, 3
-/// those of row g + 8.
+/// those of row g + 8. Blocks alternate between the products of a gated pair.
 void WarpMatmul::storeRowPairs(Value row, Value column,
                                ValueRange accumulators) {
-  for (int64_t j = 0; j < getColumnBlocks(); ++j) {
-    Value pairColumn = b.add(column, 8 * j);
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  for (int64_t j = 0; j < getColumnBlocks(); j += products) {
+    Value pairColumn = b.add(column, 8 * j / products);
     skeleton.ifWithin(1, pairColumn, [&] {
       SmallVector<Values> vectors = skeleton.loadColumns(pairColumn, 2);
       for (int64_t i = 0; i < 2 * getRowBlocks(); ++i) {
-        ValueRange pair =
-            accumulators.slice(getBlock(i / 2, j) + 2 * (i % 2), 2);
+        SmallVector<Values> pairs;
+        for (int64_t k = 0; k < products; ++k)
+          pairs.push_back(Values(
+              accumulators.slice(getBlock(i / 2, j + k) + 2 * (i % 2), 2)));
         Value pairRow = b.add(row, 8 * i);
         skeleton.ifWithin(0, pairRow, [&] {
-          skeleton.storeElements(pair, pairRow, pairColumn, vectors);
+          skeleton.storeElements(pairs, pairRow, pairColumn, vectors);
         });
       }
     });
@@ -264,19 +269,22 @@ void WarpMatmul::storeRowPairs(Value row, Value column,
 }
 
 /// The same with rows and columns exchanged: the lanes of a group hold
-/// consecutive columns of one row.
+/// consecutive columns of one row, and the halves of a block alternate.
 void WarpMatmul::storeTransposed(Value row, Value column,
                                  ValueRange accumulators) {
-  for (int64_t i = 0; i < 2 * getRowBlocks(); ++i) {
-    Value elementColumn = b.add(column, 8 * i);
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  for (int64_t i = 0; i < 2 * getRowBlocks(); i += products) {
+    Value elementColumn = b.add(column, 8 * i / products);
     skeleton.ifWithin(1, elementColumn, [&] {
       SmallVector<Values> vectors = skeleton.loadColumns(elementColumn, 1);
       for (int64_t j = 0; j < 2 * getColumnBlocks(); ++j) {
-        Value element =
-            accumulators[getBlock(i / 2, j / 2) + 2 * (i % 2) + j % 2];
+        SmallVector<Values> elements;
+        for (int64_t half = i; half < i + products; ++half)
+          elements.push_back({accumulators[getBlock(half / 2, j / 2) +
+                                           2 * (half % 2) + j % 2]});
         Value elementRow = b.add(row, 8 * (j / 2) + j % 2);
         skeleton.ifWithin(0, elementRow, [&] {
-          skeleton.storeElements(element, elementRow, elementColumn, vectors);
+          skeleton.storeElements(elements, elementRow, elementColumn, vectors);
         });
       }
     });
@@ -284,15 +292,16 @@ void WarpMatmul::storeTransposed(Value row, Value column,
 }
 
 void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
-  Value row = b.mul(m, plan.schedule.getTileM());
-  Value column = b.mul(n, plan.schedule.getTileN());
+  const WarpSide &rows = isSwapped ? sideB : sideA;
+  const WarpSide &columns = isSwapped ? sideA : sideB;
+  Value row = b.add(b.mul(m, plan.schedule.getTileM()), rows.row);
+  Value warpColumn = b.shiftRight(columns.row, plan.epilogue.getGated());
+  Value column = b.add(b.mul(n, plan.getResultColumns()), warpColumn);
   Value pair = b.mul(member, 2);
   if (isSwapped)
-    storeTransposed(b.add(b.add(row, sideB.row), pair),
-                    b.add(b.add(column, sideA.row), group), accumulators);
+    storeTransposed(b.add(row, pair), b.add(column, group), accumulators);
   else
-    storeRowPairs(b.add(b.add(row, sideA.row), group),
-                  b.add(b.add(column, sideB.row), pair), accumulators);
+    storeRowPairs(b.add(row, group), b.add(column, pair), accumulators);
 }
 
 //===----------------------------------------------------------------------===//

@@ -28,15 +28,15 @@ FailureOr<FormatAttr> parseFormatOption(Operation *op, StringRef name) {
             "mxfp6e3m2, mxfp8e4m3, mxfp8e5m2, mxint8";
 }
 
-FailureOr<LayerFilter> LayerFilter::parse(Operation *op, StringRef pattern) {
+FailureOr<LayerFilter> LayerFilter::parse(Operation *op, StringRef pattern,
+                                          StringRef option) {
   LayerFilter filter;
   filter.regex =
       llvm::Regex(pattern.empty() ? ".*" : ("^(" + pattern + ")$").str());
   std::string error;
   if (!filter.regex.isValid(error))
     return emitError(op->getLoc())
-           << "expected 'layers' to be a regular expression, "
-              "got '"
+           << "expected '" << option << "' to be a regular expression, got '"
            << pattern << "': " << error;
   return filter;
 }

@@ -26,9 +26,11 @@ mlir::FailureOr<FormatAttr> parseFormatOption(mlir::Operation *op,
 /// A regular expression over whole layer names; the empty one matches all.
 class LayerFilter {
 public:
-  /// An error at `op` if `pattern` is not a regular expression.
+  /// An error at `op`, which names the pass option, if `pattern` is not a
+  /// regular expression.
   static mlir::FailureOr<LayerFilter> parse(mlir::Operation *op,
-                                            llvm::StringRef pattern);
+                                            llvm::StringRef pattern,
+                                            llvm::StringRef option = "layers");
   bool matches(MatmulOp matmul) const;
 
 private:

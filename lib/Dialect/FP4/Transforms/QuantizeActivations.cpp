@@ -65,12 +65,14 @@ private:
     FailureOr<ScaleRuleAttr> rule =
         parseRuleOption(root, scaleRule, *formatAttr);
     FailureOr<LayerFilter> filter = LayerFilter::parse(root, layers);
-    if (failed(rule) || failed(filter))
+    FailureOr<LayerFilter> kept = LayerFilter::parse(root, keep, "keep");
+    if (failed(rule) || failed(filter) || failed(kept))
       return failure();
 
     SmallVector<MatmulOp> matmuls;
     root->walk([&](MatmulOp matmul) {
-      if (isCandidate(matmul) && filter->matches(matmul))
+      if (isCandidate(matmul) && filter->matches(matmul) &&
+          (keep.empty() || !kept->matches(matmul)))
         matmuls.push_back(matmul);
     });
     for (MatmulOp matmul : matmuls)

@@ -22,6 +22,7 @@
 #include "fp4/Numerics/Packing.h"
 #include "fp4/Quantization/Presets.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
 
 namespace fp4 {
@@ -170,6 +171,13 @@ static std::string describe(const LayerReport &report, bool isCalibrated) {
 }
 
 namespace {
+/// Layers that match are quantized by another algorithm.
+struct Override {
+  LayerFilter filter;
+  std::string algorithm;
+  WeightOptions options;
+};
+
 struct QuantizeWeights : fp4::impl::QuantizeWeightsBase<QuantizeWeights> {
   using QuantizeWeightsBase::QuantizeWeightsBase;
 
@@ -181,14 +189,26 @@ struct QuantizeWeights : fp4::impl::QuantizeWeightsBase<QuantizeWeights> {
   }
 
 private:
-  FailureOr<WeightOptions> parseOptions(numerics::BlockFormat blockFormat);
+  FailureOr<WeightOptions> parseOptions(StringRef name,
+                                        numerics::BlockFormat blockFormat);
+  LogicalResult parseOverrides(numerics::BlockFormat blockFormat);
+  LogicalResult parseAll(FormatAttr formatAttr);
+  LogicalResult checkHessians(ArrayRef<MatmulOp> matmuls);
+  /// max |w| over the weights with the same left operand, where there are
+  /// several.
+  FailureOr<DenseMap<Value, float>> shareScales(ArrayRef<MatmulOp> matmuls);
+  /// The override of a layer, or null.
+  const Override *findOverride(MatmulOp matmul) const;
   LogicalResult quantizeAll();
   /// Null if the right operand is no constant weight.
-  FailureOr<Value> quantize(MatmulOp matmul, const WeightOptions &options,
+  FailureOr<Value> quantize(MatmulOp matmul, std::optional<float> sharedAbsMax,
                             FormatAttr formatAttr);
   Expected<LayerReport> run(MatmulOp matmul, const WeightOptions &options,
                             const WeightSource &source, PackedWeight &packed);
 
+  WeightOptions defaults;
+  /// Shared, because passes are copied and regular expressions are not.
+  SmallVector<std::shared_ptr<const Override>> parsedOverrides;
   std::optional<CheckpointReader> hessianFile;
   /// By float weight and layer name, for layers that share a weight.
   DenseMap<std::pair<Value, StringAttr>, Value> quantized;
@@ -197,12 +217,17 @@ private:
 } // namespace
 
 FailureOr<WeightOptions>
-QuantizeWeights::parseOptions(numerics::BlockFormat blockFormat) {
+QuantizeWeights::parseOptions(StringRef name,
+                              numerics::BlockFormat blockFormat) {
   Location loc = getOperation()->getLoc();
   Expected<quantization::Preset> preset =
-      quantization::findPreset(algorithm, blockFormat);
+      quantization::findPreset(name, blockFormat);
   if (!preset.ok())
     return emitError(loc) << preset.message();
+  if (!(preset->options.format == blockFormat))
+    return emitError(loc) << "algorithm " << name << " needs a tensor scale, "
+                          << "which format " << StringRef(format)
+                          << " does not have";
   WeightOptions options = preset->options;
   if (damping >= 0)
     options.damping = damping;
@@ -222,15 +247,44 @@ QuantizeWeights::parseOptions(numerics::BlockFormat blockFormat) {
   return options;
 }
 
-LogicalResult QuantizeWeights::quantizeAll() {
+LogicalResult
+QuantizeWeights::parseOverrides(numerics::BlockFormat blockFormat) {
   Operation *root = getOperation();
-  FailureOr<FormatAttr> formatAttr = parseFormatOption(root, format);
-  if (failed(formatAttr))
+  parsedOverrides.clear();
+  SmallVector<StringRef> entries;
+  StringRef(overrides).split(entries, ';', /*MaxSplit=*/-1,
+                             /*KeepEmpty=*/false);
+  for (StringRef entry : entries) {
+    auto [pattern, name] = entry.rsplit('=');
+    if (pattern.empty() || name.empty())
+      return emitError(root->getLoc())
+             << "expected 'overrides' to be PATTERN=ALGORITHM;..., got '"
+             << entry << "'";
+    FailureOr<LayerFilter> filter =
+        LayerFilter::parse(root, pattern, "overrides");
+    FailureOr<WeightOptions> options = parseOptions(name, blockFormat);
+    if (failed(filter) || failed(options))
+      return failure();
+    parsedOverrides.push_back(std::make_shared<Override>(
+        Override{std::move(*filter), name.str(), *options}));
+  }
+  return success();
+}
+
+const Override *QuantizeWeights::findOverride(MatmulOp matmul) const {
+  for (const std::shared_ptr<const Override> &entry : parsedOverrides)
+    if (entry->filter.matches(matmul))
+      return entry.get();
+  return nullptr;
+}
+
+LogicalResult QuantizeWeights::parseAll(FormatAttr formatAttr) {
+  Operation *root = getOperation();
+  numerics::BlockFormat blockFormat = formatAttr.getBlockFormat();
+  FailureOr<WeightOptions> options = parseOptions(algorithm, blockFormat);
+  if (failed(options) || failed(parseOverrides(blockFormat)))
     return failure();
-  FailureOr<WeightOptions> options = parseOptions(formatAttr->getBlockFormat());
-  FailureOr<LayerFilter> filter = LayerFilter::parse(root, layers);
-  if (failed(options) || failed(filter))
-    return failure();
+  defaults = *options;
   hessianFile.reset();
   if (!hessians.empty()) {
     Expected<CheckpointReader> file = CheckpointReader::open(hessians);
@@ -238,23 +292,81 @@ LogicalResult QuantizeWeights::quantizeAll() {
       return emitError(root->getLoc()) << file.message();
     hessianFile = std::move(*file);
   }
+  return success();
+}
 
+LogicalResult QuantizeWeights::checkHessians(ArrayRef<MatmulOp> matmuls) {
+  if (hessianFile)
+    return success();
+  for (MatmulOp matmul : matmuls) {
+    const Override *entry = findOverride(matmul);
+    const WeightOptions &options = entry ? entry->options : defaults;
+    if (options.algorithm == quantization::Algorithm::GPTQ)
+      return emitError(getOperation()->getLoc())
+             << "algorithm "
+             << (entry ? StringRef(entry->algorithm) : StringRef(algorithm))
+             << " needs calibration Hessians; give hessians=FILE or use "
+                "algorithm=rtn";
+  }
+  return success();
+}
+
+FailureOr<DenseMap<Value, float>>
+QuantizeWeights::shareScales(ArrayRef<MatmulOp> matmuls) {
+  DenseMap<Value, float> result;
+  if (!shareTensorScales || !defaults.format.hasTensorScale)
+    return result;
+  llvm::MapVector<Value, SmallVector<MatmulOp>> byInput;
+  for (MatmulOp matmul : matmuls)
+    byInput[matmul.getLhs()].push_back(matmul);
+  for (auto &[input, users] : byInput) {
+    float largest = 0;
+    for (MatmulOp matmul : users) {
+      std::optional<WeightSource> source = WeightSource::match(matmul.getRhs());
+      if (users.size() == 1 || !source)
+        continue;
+      if (Status status = source->checkValues(); !status.ok())
+        return emitError(matmul.getLoc())
+               << describeLayer(matmul) << ": " << status.message();
+      largest = std::max(largest, streamAbsMax(*source));
+    }
+    if (largest > 0)
+      result[input] = largest;
+  }
+  return result;
+}
+
+LogicalResult QuantizeWeights::quantizeAll() {
+  Operation *root = getOperation();
+  FailureOr<FormatAttr> formatAttr = parseFormatOption(root, format);
+  if (failed(formatAttr) || failed(parseAll(*formatAttr)))
+    return failure();
+  FailureOr<LayerFilter> filter = LayerFilter::parse(root, layers);
+  FailureOr<LayerFilter> kept = LayerFilter::parse(root, keep, "keep");
+  if (failed(filter) || failed(kept))
+    return failure();
   SmallVector<MatmulOp> matmuls;
   root->walk([&](MatmulOp matmul) {
-    if (isa<RankedTensorType>(matmul.getRhs().getType()) &&
-        isConstantWeight(matmul.getRhs()) && filter->matches(matmul))
+    if (!isa<RankedTensorType>(matmul.getRhs().getType()) ||
+        !isConstantWeight(matmul.getRhs()) || !filter->matches(matmul))
+      return;
+    if (!keep.empty() && kept->matches(matmul))
+      ++numKept;
+    else
       matmuls.push_back(matmul);
   });
-  if (options->algorithm == quantization::Algorithm::GPTQ && hessians.empty() &&
-      !matmuls.empty())
-    return emitError(root->getLoc())
-           << "algorithm " << StringRef(algorithm)
-           << " needs calibration Hessians; give hessians=FILE or use "
-              "algorithm=rtn";
+  if (failed(checkHessians(matmuls)))
+    return failure();
+  FailureOr<DenseMap<Value, float>> shared = shareScales(matmuls);
+  if (failed(shared))
+    return failure();
   // Erased at the end: `quantized` has their results as keys.
   SetVector<Operation *> replaced;
   for (MatmulOp matmul : matmuls) {
-    FailureOr<Value> weight = quantize(matmul, *options, *formatAttr);
+    auto it = shared->find(matmul.getLhs());
+    FailureOr<Value> weight = quantize(
+        matmul, it == shared->end() ? std::nullopt : std::optional(it->second),
+        *formatAttr);
     if (failed(weight))
       return failure();
     replaced.insert(matmul.getRhs().getDefiningOp());
@@ -269,7 +381,7 @@ LogicalResult QuantizeWeights::quantizeAll() {
 }
 
 FailureOr<Value> QuantizeWeights::quantize(MatmulOp matmul,
-                                           const WeightOptions &options,
+                                           std::optional<float> sharedAbsMax,
                                            FormatAttr formatAttr) {
   auto name = matmul->getAttrOfType<StringAttr>(kLayerAttr);
   auto [it, isNew] = quantized.try_emplace({matmul.getRhs(), name});
@@ -286,12 +398,17 @@ FailureOr<Value> QuantizeWeights::quantize(MatmulOp matmul,
   auto type = MicroscaledTensorType::get(
       &getContext(), {source->rows(), source->cols()}, formatAttr);
   PackedWeight packed(type);
+  const Override *entry = findOverride(matmul);
+  WeightOptions options = entry ? entry->options : defaults;
+  options.sharedAbsMax = sharedAbsMax;
   Expected<LayerReport> report = run(matmul, options, *source, packed);
   if (!report.ok())
     return emitError(loc) << describeLayer(matmul) << ": " << report.message();
   emitRemark(loc) << describeLayer(matmul) << " quantized to " << formatAttr
-                  << " by " << StringRef(algorithm) << ": "
-                  << describe(*report, hessianFile.has_value());
+                  << " by "
+                  << (entry ? StringRef(entry->algorithm)
+                            : StringRef(algorithm))
+                  << ": " << describe(*report, hessianFile.has_value());
   sumOfErrors += report->objectiveAfter;
 
   OpBuilder builder(&getContext());

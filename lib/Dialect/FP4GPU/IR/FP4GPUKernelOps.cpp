@@ -322,11 +322,19 @@ LogicalResult EpilogueOp::verify() {
     return emitOpError() << "expected 'dest' to be a matrix with two indices, "
                             "got "
                          << dest << " with " << getIndices().size();
-  SmallVector<Type> expected = {Float32Type::get(getContext())};
+  SmallVector<Type> expected(getGated() ? 2 : 1,
+                             Float32Type::get(getContext()));
   for (Value column : getColumns()) {
     auto type = cast<MemRefType>(column.getType());
     if (type.getRank() != 1) // C1
       return emitOpError() << "expected 'columns' to be vectors, got " << type;
+    expected.push_back(type.getElementType());
+  }
+  for (Value matrix : getMatrices()) {
+    auto type = cast<MemRefType>(matrix.getType());
+    if (type.getShape() != dest.getShape()) // C5
+      return emitOpError() << "expected 'matrices' of the shape of 'dest', "
+                           << dest << ", got " << type;
     expected.push_back(type.getElementType());
   }
   TypeRange got = getBody().getArgumentTypes();

@@ -153,6 +153,99 @@ LogicalResult UnprepackOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// interleave
+//===----------------------------------------------------------------------===//
+
+/// Rows that one matrix contributes before it is the other one's turn: the
+/// columns of a matrix instruction's result.
+static constexpr int64_t kGroupRows = 8;
+
+static RankedTensorType withRows(Type type, int64_t rows) {
+  auto tensor = cast<RankedTensorType>(type);
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape[0] = rows;
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
+
+void InterleaveOp::build(OpBuilder &builder, OperationState &state, Value first,
+                         Value firstScales, Value second, Value secondScales) {
+  int64_t rows = 2 * cast<RankedTensorType>(first.getType()).getDimSize(0);
+  state.addOperands({first, firstScales, second, secondScales});
+  state.addTypes({withRows(first.getType(), rows),
+                  withRows(firstScales.getType(),
+                           llvm::divideCeil(rows, kScaleTileRows))});
+}
+
+LogicalResult InterleaveOp::verify() {
+  RankedTensorType elements = getFirst().getType();
+  RankedTensorType scales = getFirstScales().getType();
+  if (elements.getRank() != 2 || !elements.hasStaticShape() ||
+      elements.getDimSize(0) % kGroupRows != 0) // C1
+    return emitOpError()
+           << "expected 'first' to be a matrix with a multiple of "
+           << kGroupRows << " rows, got " << elements;
+  int64_t rows = elements.getDimSize(0);
+  int64_t tiles = llvm::divideCeil(rows, kScaleTileRows);
+  if (scales.getRank() != 5 || !scales.hasStaticShape() ||
+      scales.getShape().drop_front(2) != ArrayRef<int64_t>({32, 4, 4}) ||
+      scales.getDimSize(0) != tiles) // C2
+    return emitOpError() << "expected 'first_scales' of shape " << tiles
+                         << "xCx32x4x4, got " << scales;
+  if (failed(checkType(*this, "elements", withRows(elements, 2 * rows),
+                       getElements().getType()))) // C1
+    return failure();
+  int64_t doubled = llvm::divideCeil(2 * rows, kScaleTileRows);
+  return checkType(*this, "scales", withRows(scales, doubled),
+                   getScales().getType()); // C2
+}
+
+/// Rows of `bytes` bytes of both by turns.
+static std::vector<uint8_t> interleaveRows(ArrayRef<uint8_t> first,
+                                           ArrayRef<uint8_t> second,
+                                           int64_t bytes) {
+  std::vector<uint8_t> rows;
+  rows.reserve(first.size() + second.size());
+  size_t group = kGroupRows * bytes;
+  for (size_t begin = 0; begin < first.size(); begin += group)
+    for (ArrayRef<uint8_t> source : {first, second})
+      llvm::append_range(rows, source.slice(begin, group));
+  return rows;
+}
+
+LogicalResult InterleaveOp::fold(FoldAdaptor adaptor,
+                                 SmallVectorImpl<OpFoldResult> &results) {
+  SmallVector<std::vector<uint8_t>> parts;
+  for (Attribute operand : adaptor.getOperands()) {
+    auto constant = dyn_cast_if_present<ElementsAttr>(operand);
+    std::optional<std::vector<uint8_t>> bytes =
+        constant ? readBytes(constant) : std::nullopt;
+    if (!bytes)
+      return failure();
+    parts.push_back(std::move(*bytes));
+  }
+  RankedTensorType elements = getElements().getType();
+  RankedTensorType scales = getScales().getType();
+  int64_t rows = getFirst().getType().getDimSize(0);
+  int64_t columns = 4 * scales.getDimSize(1);
+  std::vector<uint8_t> plain[2];
+  for (int side : {0, 1}) {
+    plain[side].resize(rows * columns);
+    numerics::unswizzleScales128x4(parts[2 * side + 1].data(), rows, columns,
+                                   plain[side].data());
+  }
+  std::vector<uint8_t> joined = interleaveRows(plain[0], plain[1], columns);
+  std::vector<uint8_t> swizzled(numerics::scaleBytes128x4(2 * rows, columns));
+  numerics::swizzleScales128x4(joined.data(), 2 * rows, columns,
+                               swizzled.data());
+  results.push_back(makeByteConstant(
+      elements, interleaveRows(parts[0], parts[2], elements.getDimSize(1)),
+      "fp4.interleaved_elements"));
+  results.push_back(
+      makeByteConstant(scales, swizzled, "fp4.interleaved_scales"));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // launch
 //===----------------------------------------------------------------------===//
 

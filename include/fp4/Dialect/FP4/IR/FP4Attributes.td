@@ -130,7 +130,8 @@ def FP4_Activation : FP4_Enum<"Activation", "elementwise function of a result", 
   I32EnumAttrCase<"None", 0, "none">,
   I32EnumAttrCase<"ReLU", 1, "relu">,
   I32EnumAttrCase<"GELU", 2, "gelu">,
-  I32EnumAttrCase<"SiLU", 3, "silu">
+  I32EnumAttrCase<"SiLU", 3, "silu">,
+  I32EnumAttrCase<"GELUTanh", 4, "gelu_tanh">
 ]>;
 def FP4_ActivationAttr : FP4_EnumAttr<FP4_Activation, "activation">;
 

@@ -72,6 +72,7 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
     | `none` (default) | x |
     | `relu` | max(x, 0) |
     | `gelu` | x / 2 * (1 + erf(x / sqrt(2))) |
+    | `gelu_tanh` | x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) |
     | `silu` | x / (1 + exp(-x)) |
 
     The pairs with a tensor-core instruction of their own:

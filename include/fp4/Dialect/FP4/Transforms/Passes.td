@@ -158,7 +158,7 @@ def QuantizeActivations : Pass<"fp4-quantize-activations"> {
 
     Requires: K is a multiple of the format's block, and static. Guarantees: one
     quantization per distinct activation. Does not touch products of two
-    activations, or layers that `layers` does not match.
+    activations, layers that `layers` does not match, or those that `keep` does.
   }];
   let options = [
     Option<"format", "format", "std::string", /*default=*/"\"nvfp4\"",
@@ -168,7 +168,9 @@ def QuantizeActivations : Pass<"fp4-quantize-activations"> {
            "floor, rceil, even, absmax, four_over_six or search; empty: the "
            "format's default">,
     Option<"layers", "layers", "std::string", /*default=*/"",
-           "Regular expression that the whole layer name matches; empty: all">
+           "Regular expression that the whole layer name matches; empty: all">,
+    Option<"keep", "keep", "std::string", /*default=*/"",
+           "Regular expression of layers that stay as they are; empty: none">
   ];
   let statistics = [
     Statistic<"numQuantized", "num-quantized", "Layers with a quantized input">
@@ -221,6 +223,7 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
     | `gptq` | GPTQ in act-order with frozen absmax or floor scales | needed |
     | `mr-gptq` | GPTQ with searched scales, for rotated layers (arXiv 2509.23202) | needed |
     | `mr-gptq-plus` | scales chosen inside GPTQ, two rounds of polish | needed |
+    | `fp-quant`, `llmcompressor`, `modelopt` | as these tools, bit for bit | needed; `modelopt`: none |
 
     `hessians` names a safetensors file (or index or folder) with a float32
     `[K, K]` tensor for every layer, under the value of `fp4.layer`: X^T X of the
@@ -229,6 +232,12 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
     in `fp4.input_rotation` and `fp4.input_gain`, and otherwise the one that
     stands before its left operand. With Hessians, `rtn` reports its error on
     the calibration inputs instead of that of the weights.
+
+    `overrides` gives layers another algorithm by name, for instance
+    `.*down_proj=mr-gptq-plus;.*k_proj=rtn`; the first pattern that matches
+    counts. `keep` names layers that stay as they are. With
+    `share-tensor-scales`, layers with the same left operand (q, k, v; gate, up)
+    get one tensor scale, as consumers that fuse them need.
 
     A remark per layer gives the relative error before and after, the damping
     used, the columns that calibration never excited, and the time.
@@ -240,7 +249,8 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
   }];
   let options = [
     Option<"algorithm", "algorithm", "std::string", /*default=*/"\"mr-gptq\"",
-           "rtn, gptq, mr-gptq or mr-gptq-plus">,
+           "rtn, gptq, mr-gptq, mr-gptq-plus, fp-quant, llmcompressor or "
+           "modelopt">,
     Option<"format", "format", "std::string", /*default=*/"\"nvfp4\"",
            "Block format: nvfp4, mxfp4, mxfp6e2m3, mxfp6e3m2, mxfp8e4m3, "
            "mxfp8e5m2, mxint8">,
@@ -254,11 +264,19 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
            "empty: the algorithm's default">,
     Option<"layers", "layers", "std::string", /*default=*/"",
            "Regular expression that the whole layer name matches; empty: all">,
+    Option<"keep", "keep", "std::string", /*default=*/"",
+           "Regular expression of layers that stay as they are; empty: none">,
+    Option<"overrides", "overrides", "std::string", /*default=*/"",
+           "PATTERN=ALGORITHM;...: layers with another algorithm">,
+    Option<"shareTensorScales", "share-tensor-scales", "bool",
+           /*default=*/"false",
+           "One tensor scale for layers with the same left operand">,
     Option<"threads", "threads", "unsigned", /*default=*/"0",
            "Worker threads; 0: one per hardware thread">
   ];
   let statistics = [
     Statistic<"numQuantized", "num-quantized", "Layers quantized">,
+    Statistic<"numKept", "num-kept", "Layers that `keep` left as they are">,
     Statistic<"meanErrorPPM", "mean-error-ppm",
               "Mean relative error of the layers, in millionths">
   ];

@@ -268,16 +268,26 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
     For every element (i, j) of the tile, computes the body and stores what it
     yields:
 
-        dest[m * M + i, n * N + j] = body(acc[i, j], columns[0][n * N + j], ...)
+        dest[m * M + i, n * N + j] = body(acc[i, j], columns[0][n * N + j], ...,
+                                          matrices[0][m * M + i, n * N + j], ...)
 
     With `transposed`, the accumulators are those of the transposed product and
-    `acc[j, i]` takes the place of `acc[i, j]`. Elements outside the sizes of the enclosing `fp4gpu.for_tiles` are not
-    stored, and their columns not read. The body may use scalars of the kernel.
+    `acc[j, i]` takes the place of `acc[i, j]`.
+
+    With `gated`, the columns of the product alternate between two products in
+    groups of eight. The body takes the elements of both, `acc[i, c]` and
+    `acc[i, c + 8]` with `c = j / 8 * 16 + j % 8`, and the tile of `dest` has N / 2
+    columns.
+
+    Elements outside `dest` are not stored, and their columns and matrices not
+    read. The body may use scalars of the kernel.
 
     - (C1) `dest` is a matrix with two indices, each of `columns` a vector.
-    - (C2) the body takes an f32 and one element of each of `columns`.
+    - (C2) the body takes an f32 (two if `gated`), one element of each of
+      `columns`, and one of each of `matrices`.
     - (C3) the body yields one element of `dest`.
     - (C4) the body holds operations without side effects on scalars.
+    - (C5) each of `matrices` has the shape of `dest`.
 
     Example:
 
@@ -294,10 +304,14 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
   let arguments = (ins FP4GPU_AccType:$acc, FP4GPU_Global:$dest,
                        Variadic<Index>:$indices,
                        Variadic<FP4GPU_Global>:$columns,
-                       UnitAttr:$transposed);
+                       Variadic<FP4GPU_Global>:$matrices,
+                       UnitAttr:$transposed, UnitAttr:$gated);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $acc (`transposed` $transposed^)? `->` $dest `[` $indices `]` (`columns` `(` $columns^ `:` type($columns) `)`)?
+    $acc (`transposed` $transposed^)? (`gated` $gated^)? `->`
+    $dest `[` $indices `]`
+    (`columns` `(` $columns^ `:` type($columns) `)`)?
+    (`matrices` `(` $matrices^ `:` type($matrices) `)`)?
     $body attr-dict `:` qualified(type($acc)) `,` type($dest)
   }];
   let hasVerifier = 1;

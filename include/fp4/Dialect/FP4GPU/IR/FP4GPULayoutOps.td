@@ -72,6 +72,47 @@ def FP4GPU_UnprepackOp : FP4GPU_Op<"unprepack", [Pure]> {
   let hasVerifier = 1;
 }
 
+def FP4GPU_InterleaveOp : FP4GPU_Op<"interleave", [Pure,
+    AllTypesMatch<["first", "second"]>,
+    AllTypesMatch<["first_scales", "second_scales"]>]> {
+  let summary = "the rows of two prepacked matrices by turns";
+  let description = [{
+    Joins two prepacked matrices of N rows to one of 2 N rows, in groups of
+    eight: row r is row `r / 16 * 8 + r % 8` of the first one if `r % 16 < 8` and
+    of the second one otherwise. A product with it has matching elements of both
+    products in one thread (`gated` of `fp4gpu.epilogue`).
+
+    - (C1) both `elements` have the same type `[N, bytes]` with N a multiple of
+      eight, and the result has 2 N rows.
+    - (C2) both `scales` have the same type `[ceil(N / 128), C, 32, 4, 4]`, and
+      the result `ceil(2 N / 128)` for the first dimension.
+
+    Example:
+
+    ```mlir
+    // the row of byte b is [b, b, ...]: first 1 ... 8, second 11 ... 18
+    %e, %s = fp4gpu.interleave %a scaled %sa, %b scaled %sb
+        : tensor<8x16xi8>, tensor<1x1x32x4x4xi8>
+        -> tensor<16x16xi8>, tensor<1x1x32x4x4xi8>
+    // rows of e: 1 ... 8, 11 ... 18
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$first, AnyRankedTensor:$first_scales,
+                       AnyRankedTensor:$second, AnyRankedTensor:$second_scales);
+  let results = (outs AnyRankedTensor:$elements, AnyRankedTensor:$scales);
+  let assemblyFormat = [{
+    $first `scaled` $first_scales `,` $second `scaled` $second_scales attr-dict
+    `:` type($first) `,` type($first_scales) `->` type($elements) `,`
+    type($scales)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$first,
+                                 "::mlir::Value":$firstScales,
+                                 "::mlir::Value":$second,
+                                 "::mlir::Value":$secondScales)>];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
 def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the result of running a kernel";
