@@ -9,10 +9,11 @@
 //
 // Times the recipes on one random layer and sets them against the machine's
 // sgemm rate. Both are also taken per second of processor time, which other
-// programs on the machine disturb less. The floor of GPTQ is taken as rows * cols^2 flops (one triangular
-// product, in float32) plus cols^3 / 3 (the factorization, in float64, which
-// counts double); the report's three quadratic forms cost as much as three more
-// triangular products and are part of the measured time.
+// programs on the machine disturb less. The floor of GPTQ is taken as rows *
+// cols^2 flops (one triangular product, in float32) plus cols^3 / 3 (the
+// factorization, in float64, which counts double); the report's three quadratic
+// forms cost as much as three more triangular products and are part of the
+// measured time.
 //
 //===----------------------------------------------------------------------===//
 

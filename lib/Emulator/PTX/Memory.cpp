@@ -68,6 +68,22 @@ Status GlobalMemory::map(void *memory, uint64_t size) {
   return Status::success();
 }
 
+GlobalMemory::Contents GlobalMemory::contents() const {
+  Contents result;
+  for (const auto &[base, allocation] : allocations)
+    if (!allocation->readOnly)
+      result.emplace(
+          base, std::vector<uint8_t>(allocation->bytes,
+                                     allocation->bytes + allocation->size));
+  return result;
+}
+
+void GlobalMemory::restore(const Contents &contents) {
+  for (const auto &[base, bytes] : contents)
+    if (auto found = allocations.find(base); found != allocations.end())
+      std::copy(bytes.begin(), bytes.end(), found->second->bytes);
+}
+
 Status GlobalMemory::free(uint64_t base) {
   auto found = allocations.find(base);
   if (found == allocations.end())

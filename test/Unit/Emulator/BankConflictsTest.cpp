@@ -66,7 +66,8 @@ TEST(BankConflicts, WideAccesses) {
   // At 32 bytes, four of eight lanes fill the banks: twice, four times over.
   EXPECT_EQ(conflicts(32, load), 4u);
   EXPECT_EQ(conflicts(8, "ld.shared.b64 %rd1, [%r3];"), 0u);
-  // Sixteen lanes use every other pair of banks twice: two halves, one more each.
+  // Sixteen lanes use every other pair of banks twice: two halves, one more
+  // each.
   EXPECT_EQ(conflicts(16, "ld.shared.b64 %rd1, [%r3];"), 2u);
 }
 

@@ -13,11 +13,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EmulatorTesting.h"
-#include "fp4/Numerics/ElementFormat.h"
+#include "MatrixOperand.h"
 #include "fp4/Numerics/Half.h"
 #include "fp4/Numerics/ScaleFormat.h"
-#include <random>
 
 using namespace fp4;
 using namespace fp4::ptx;
@@ -26,65 +24,6 @@ using namespace fp4::ptx::testing;
 namespace {
 
 constexpr unsigned kM = 128, kN = 16;
-
-/// An element type: its code in the instruction descriptor and its bits.
-enum class Element { F16, BF16, TF32, U8, S8, E4M3, E5M2, E2M3, E3M2, E2M1 };
-
-unsigned bitsOf(Element type) {
-  static constexpr unsigned bits[] = {16, 16, 32, 8, 8, 8, 8, 6, 6, 4};
-  return bits[unsigned(type)];
-}
-
-numerics::ElementFormat formatOf(Element type) {
-  return type == Element::E4M3   ? numerics::ElementFormat::E4M3
-         : type == Element::E5M2 ? numerics::ElementFormat::E5M2
-         : type == Element::E2M3 ? numerics::ElementFormat::E2M3
-         : type == Element::E3M2 ? numerics::ElementFormat::E3M2
-                                 : numerics::ElementFormat::E2M1;
-}
-
-double decode(Element type, uint32_t code) {
-  float value;
-  switch (type) {
-  case Element::F16:
-    return numerics::decodeF16(uint16_t(code));
-  case Element::BF16:
-    return numerics::decodeBF16(uint16_t(code));
-  case Element::TF32:
-    std::memcpy(&value, &code, sizeof value);
-    return value;
-  case Element::U8:
-    return code;
-  case Element::S8:
-    return int8_t(code);
-  default:
-    return numerics::decodeElement(formatOf(type), uint8_t(code));
-  }
-}
-
-/// A code whose products sum exactly in double: small integers in the wide
-/// types, anything but NaN and far exponents in the narrow ones.
-uint32_t draw(Element type, std::mt19937 &random) {
-  float value = float(int(random() % 17)) - 8;
-  uint32_t bits;
-  switch (type) {
-  case Element::F16:
-    return numerics::encodeF16(value);
-  case Element::BF16:
-    return numerics::encodeBF16(value);
-  case Element::TF32:
-    std::memcpy(&bits, &value, sizeof bits);
-    return bits;
-  case Element::E4M3:
-    bits = random() & 0xFF;
-    return (bits & 0x7F) == 0x7F ? 0x38 : bits;
-  case Element::E5M2:
-    // Exponents 2^-7 to 2^7.
-    return (random() & 0x83) | (8 + random() % 15) << 2;
-  default:
-    return random() & ((1u << bitsOf(type)) - 1);
-  }
-}
 
 struct Case {
   const char *name;
@@ -99,10 +38,9 @@ struct Case {
   bool negateA = false, negateB = false, transA = false, transB = false;
   bool aInTensorMemory = false;
 
-  bool isPacked() const { return blocks > 1; }
   /// Bits of an element with the padding of the f8f6f4 kinds.
   unsigned storedBits() const {
-    return isPacked() ? 4 : std::max(bitsOf(a), 8u);
+    return blocks > 1 ? 4 : std::max(bitsOf(a), 8u);
   }
   unsigned k() const { return 256 / storedBits(); }
 
@@ -116,55 +54,6 @@ struct Case {
     return bits | codeD << 4 | kM / 16 << 24;
   }
 };
-
-/// One operand: codes, their image in shared memory, and its descriptor.
-struct Matrix {
-  std::vector<uint32_t> codes;
-  std::vector<uint8_t> image;
-  uint64_t descriptor;
-
-  Matrix(Element type, unsigned rows, const Case &test, bool transposed,
-         std::mt19937 &random) {
-    unsigned k = test.k(), stored = test.storedBits();
-    image.resize(size_t(rows) * 32);
-    // K-major: cores of 8 rows x 16 bytes, row groups 128 bytes apart.
-    // MN-major: cores of 16 bytes of rows x 8 k, groups of k 128 bytes apart.
-    unsigned leading = transposed ? 128 : rows / 8 * 128;
-    unsigned stride = transposed ? 128 * k / 8 : 128;
-    for (unsigned row = 0; row < rows; ++row)
-      for (unsigned kk = 0; kk < k; ++kk) {
-        uint32_t code = draw(type, random);
-        codes.push_back(code);
-        if (transposed) {
-          unsigned bytes = stored / 8, perCore = 16 / bytes;
-          unsigned at = row % perCore * bytes + row / perCore * stride +
-                        kk % 8 * 16 + kk / 8 * leading;
-          std::memcpy(&image[at], &code, bytes);
-          continue;
-        }
-        // The bit within the row; 16 padded elements share 16 bytes.
-        unsigned bit = test.isPacked() ? kk * 4
-                                       : (kk * stored / 128) * 128 +
-                                             kk % (128 / stored) * bitsOf(type);
-        for (unsigned i = 0; i < bitsOf(type); ++i, ++bit) {
-          unsigned byte = bit / 8;
-          unsigned at =
-              row % 8 * 16 + row / 8 * stride + byte / 16 * leading + byte % 16;
-          image[at] |= uint8_t((code >> i & 1) << (bit % 8));
-        }
-      }
-    descriptor = uint64_t(leading / 16) << 16 | uint64_t(stride / 16) << 32 |
-                 uint64_t(1) << 46;
-  }
-};
-
-std::string replaceAll(std::string text, const std::string &from,
-                       const std::string &to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
-       at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
 
 /// 128 threads bring A (4 KiB), B (512 bytes) and the scales (2 x 512 bytes) to
 /// shared memory; thread 0 issues; every thread stores its row of D.
@@ -277,8 +166,8 @@ class Tcgen05Mma : public ::testing::TestWithParam<Case> {
 protected:
   const Case &test = GetParam();
   std::mt19937 random{7};
-  Matrix a{test.a, kM, test, test.transA, random};
-  Matrix b{test.b, kN, test, test.transB, random};
+  MatrixOperand a{test.a, kM, test.storedBits(), test.transA, random};
+  MatrixOperand b{test.b, kN, test.storedBits(), test.transB, random};
   /// Row r, byte i of a word at 16 * (r % 32) + 4 * (r / 32) + i.
   std::vector<uint8_t> scales = std::vector<uint8_t>(1024);
 
@@ -332,7 +221,10 @@ TEST_P(Tcgen05Mma, MultipliesAndAccumulates) {
     Params params;
     params.add(upload(device, a.image)).add(upload(device, b.image));
     params.add(upload(device, scales)).add(out);
-    params.add(a.descriptor).add(b.descriptor).add(test.descriptor());
+    // Bits 46 to 48 of a descriptor are 1 on Blackwell.
+    constexpr uint64_t version = uint64_t(1) << 46;
+    params.add(a.descriptor | version).add(b.descriptor | version);
+    params.add(test.descriptor());
     Expected<Statistics> done =
         device.launch(*module, "test", {{1, 1, 1}, {kM, 1, 1}}, params.data(),
                       params.size(), options);
