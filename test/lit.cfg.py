@@ -40,6 +40,15 @@ config.substitutions.append(
         f"-L{config.fp4_binary_dir}/lib -lFP4 -Wl,-rpath,{config.fp4_binary_dir}/lib",
     )
 )
+# The same for libFP4Emulator.so, which needs no LLVM, nor its headers.
+config.substitutions.append(
+    (
+        "%cc_emulator",
+        f"{config.c_compiler} -std=c11 -Wall -Wextra -Wpedantic -Werror "
+        f"-I{config.fp4_source_dir}/include -L{config.fp4_binary_dir}/lib -lFP4Emulator "
+        f"-Wl,-rpath,{config.fp4_binary_dir}/lib",
+    )
+)
 config.substitutions.append(("%python", config.python_executable))
 # Independent references for value tests (they need NumPy).
 config.substitutions.append(

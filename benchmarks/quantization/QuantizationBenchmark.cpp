@@ -8,10 +8,12 @@
 // fp4-benchmark-quantization [ROWS COLS [PRESET]]      (default 1024 4096, all)
 //
 // Times the recipes on one random layer and sets them against the machine's
-// sgemm rate. The floor of GPTQ is taken as rows * cols^2 flops (one triangular
-// product, in float32) plus cols^3 / 3 (the factorization, in float64, which
-// counts double); the report's three quadratic forms cost as much as three more
-// triangular products and are part of the measured time.
+// sgemm rate. Both are also taken per second of processor time, which other
+// programs on the machine disturb less. The floor of GPTQ is taken as rows *
+// cols^2 flops (one triangular product, in float32) plus cols^3 / 3 (the
+// factorization, in float64, which counts double); the report's three quadratic
+// forms cost as much as three more triangular products and are part of the
+// measured time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +24,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <string>
 
@@ -34,6 +37,15 @@ static double now() {
       .count();
 }
 
+/// Of all threads.
+static double processorTime() { return double(std::clock()) / CLOCKS_PER_SEC; }
+
+/// Gflop/s by the clock on the wall, and per second of processor time.
+struct Rate {
+  double wall = 0;
+  double processor = 0;
+};
+
 static std::vector<float> normalValues(size_t count, uint64_t seed) {
   std::mt19937_64 engine(seed);
   std::normal_distribution<float> normal;
@@ -43,18 +55,21 @@ static std::vector<float> normalValues(size_t count, uint64_t seed) {
   return values;
 }
 
-/// Gflop/s of a square product large enough to hide all overheads, on all
+/// The rate of a square product large enough to hide all overheads, on all
 /// threads of the machine.
-static double sgemmRate() {
+static Rate sgemmRate() {
   constexpr int kSize = 2048;
   std::vector<float> a = normalValues(size_t(kSize) * kSize, 1);
   std::vector<float> c(a.size());
-  double best = 0;
+  Rate best;
   for (int i = 0; i < 3; ++i) {
-    double start = now();
+    double start = now(), processorStart = processorTime();
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize,
                 1.0f, a.data(), kSize, a.data(), kSize, 0.0f, c.data(), kSize);
-    best = std::max(best, 2 * std::pow(kSize, 3) / (now() - start) * 1e-9);
+    double flops = 2 * std::pow(kSize, 3) * 1e-9;
+    best.wall = std::max(best.wall, flops / (now() - start));
+    best.processor =
+        std::max(best.processor, flops / (processorTime() - processorStart));
   }
   return best;
 }
@@ -80,29 +95,32 @@ static Expected<std::vector<float>> randomHessian(size_t cols) {
 static void timePreset(std::string_view name,
                        const numerics::BlockFormat &format, size_t rows,
                        size_t cols, const std::vector<float> &hessian,
-                       double rate) {
+                       Rate rate) {
   Expected<Preset> preset = findPreset(name, format);
   if (!preset.ok()) {
     std::printf("%s\n", preset.message().c_str());
     return;
   }
-  Expected<QuantizedWeight> result =
-      quantizeWeight(preset->options, normalValues(rows * cols, 3), rows, cols,
-                     hessian.data());
+  std::vector<float> weights = normalValues(rows * cols, 3);
+  double start = processorTime();
+  Expected<QuantizedWeight> result = quantizeWeight(
+      preset->options, std::move(weights), rows, cols, hessian.data());
+  double processor = processorTime() - start;
   if (!result.ok()) {
     std::printf("%s\n", result.message().c_str());
     return;
   }
   double n = double(rows), k = double(cols);
-  double floor = (n * k * k + 2 * k * k * k / 3) / rate * 1e-9;
+  double flops = (n * k * k + 2 * k * k * k / 3) * 1e-9;
   const LayerReport &report = result->report;
-  std::printf("%-6s %-13s %8.2f s",
+  std::printf("%-6s %-13s %8.2f s, %8.2f s of processor time",
               std::string(*numerics::blockFormatName(format)).c_str(),
-              std::string(name).c_str(), report.seconds);
+              std::string(name).c_str(), report.seconds, processor);
   if (preset->options.algorithm == Algorithm::GPTQ)
-    std::printf(" = %5.2f x floor", report.seconds / floor);
+    std::printf(" = %5.2f x floor, %5.2f x", report.seconds * rate.wall / flops,
+                processor * rate.processor / flops);
   else
-    std::printf("                ");
+    std::printf("                         ");
   std::printf("   objective %.5f (rtn %.5f)\n", report.objectiveAfter,
               report.objectiveRTN);
 }
@@ -111,8 +129,10 @@ int main(int argc, char **argv) {
   size_t rows = argc > 2 ? std::strtoul(argv[1], nullptr, 10) : 1024;
   size_t cols = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 4096;
   std::string only = argc > 3 ? argv[3] : "";
-  double rate = sgemmRate();
-  std::printf("sgemm: %.1f Gflop/s\nlayer: %zu x %zu\n", rate, rows, cols);
+  Rate rate = sgemmRate();
+  std::printf("sgemm: %.1f Gflop/s, %.1f per second of processor time\n"
+              "layer: %zu x %zu\n",
+              rate.wall, rate.processor, rows, cols);
   Expected<std::vector<float>> hessian = randomHessian(cols);
   if (!hessian.ok()) {
     std::printf("%s\n", hessian.message().c_str());

@@ -7,8 +7,8 @@ on the held-out activations, and compares with the float32 run of the same block
     error = ||y - y_float||^2 / ||y_float||^2.
 
 "weights" quantizes the weights only; "weights + activations" is what the FP4
-tensor cores compute. Then compiles the MR-GPTQ module for sm_120a and counts
-the instructions of its PTX.
+tensor cores compute. Then compiles the MR-GPTQ module for sm_120a, counts the
+instructions of its PTX, runs it on the PTX emulator and checks every launch.
 
 Usage: compare.py --tools BIN_DIR [--out DIR]. Needs numpy and rich.
 """
@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -115,10 +116,25 @@ def print_errors(console, errors):
     console.print(table)
 
 
+CHECK = re.compile(r"check \S+ \((\S+)\) \S+: ok, .*, of the largest value (\S+),")
+
+
+def emulate(tools, artifact):
+    """Runs the artifact on the PTX emulator, on 128 drawn rows, and checks every launch.
+
+    Returns {kernel: largest error, as a part of the largest value}; a launch that is
+    outside of its bound, or a trap, ends the program.
+    """
+    errors = {}
+    for kernel, error in CHECK.findall(tools.run("fp4-run", artifact, "--device=emulator", "--check")):
+        errors[kernel] = max(float(error), errors.get(kernel, 0.0))
+    return errors
+
+
 def compile_kernels(tools, console):
-    """Compiles to an artifact per format and prints its kernels."""
-    table = Table(title="PTX for sm_120a (no Blackwell GPU here: FP4TargetTests emulates such kernels, none was timed)")
-    for column in ("format", "kernel", "instructions", "block-scaled mma.sync"):
+    """Compiles to an artifact per format, runs it on the emulator and prints its kernels."""
+    table = Table(title="PTX for sm_120a, each launch checked on the emulator (no Blackwell GPU here; nothing was timed)")
+    for column in ("format", "kernel", "instructions", "block-scaled mma.sync", "largest error"):
         table.add_column(column, justify="left" if column in ("format", "kernel") else "right")
     files = []
     for fmt in FORMATS:
@@ -130,10 +146,12 @@ def compile_kernels(tools, console):
                   "-o", artifact)
         manifest = json.loads((artifact / "manifest.json").read_text())
         files.append(artifact / manifest["ptx"]["file"])
+        errors = emulate(tools, artifact)
         for kernel in manifest["kernels"]:
             counts = kernel["instructions"]
             mma = sum(n for opcode, n in counts["by_opcode"].items() if "block_scale" in opcode)
-            table.add_row(fmt, kernel["name"], str(counts["total"]), str(mma))
+            table.add_row(fmt, kernel["name"], str(counts["total"]), str(mma),
+                          f"{errors[kernel['name']]:.1e}")
     console.print(table)
     for file in files:
         console.print(f"PTX: {file}", soft_wrap=True)

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4-c/Runtime.h"
+#include "Arrays.h"
 #include "Module.h"
 #include "Text.h"
 #include "fp4/Runtime/Host/Calibration.h"
@@ -22,11 +23,6 @@ using namespace fp4;
 //===----------------------------------------------------------------------===//
 // Arrays
 //===----------------------------------------------------------------------===//
-
-struct FP4Arrays {
-  std::vector<NDArray> arrays;
-  std::vector<std::string> names;
-};
 
 void fp4ArraysDestroy(FP4Arrays *arrays) { delete arrays; }
 
@@ -44,9 +40,8 @@ const char *fp4ArraysGetName(const FP4Arrays *arrays, size_t index) {
   return arrays->names.empty() ? "" : arrays->names[index].c_str();
 }
 
-/// Views of the caller's arrays, which live longer than any use of them here.
-static Expected<std::vector<NDArray>> viewArrays(const FP4Array *arrays,
-                                                 size_t count) {
+Expected<std::vector<NDArray>> capi::viewArrays(const FP4Array *arrays,
+                                                size_t count) {
   std::vector<NDArray> views;
   for (const FP4Array &array : ArrayRef(arrays, count)) {
     std::optional<DType> dtype = parseDType(array.dtype);
@@ -114,7 +109,8 @@ FP4Array fp4ProgramGetArgumentType(const FP4Program *program, size_t index) {
 
 FP4Arrays *fp4ProgramRun(const FP4Program *program, const FP4Array *arguments,
                          size_t numArguments, char **error) {
-  Expected<std::vector<NDArray>> inputs = viewArrays(arguments, numArguments);
+  Expected<std::vector<NDArray>> inputs =
+      capi::viewArrays(arguments, numArguments);
   if (!inputs.ok())
     return failWith(error, inputs.status());
   Expected<std::vector<NDArray>> results =
@@ -128,7 +124,7 @@ FP4Arrays *fp4ProgramRun(const FP4Program *program, const FP4Array *arguments,
 FP4Arrays *fp4CollectHessians(const FP4Module *module, const char *entry,
                               const FP4Array *inputs, size_t numInputs,
                               char **error) {
-  Expected<std::vector<NDArray>> arrays = viewArrays(inputs, numInputs);
+  Expected<std::vector<NDArray>> arrays = capi::viewArrays(inputs, numInputs);
   if (!arrays.ok())
     return failWith(error, arrays.status());
   OwningOpRef<ModuleOp> copy = cloneModule(module);

@@ -34,7 +34,8 @@ public:
       : factor(factor), tile(tile), round(options.format.element),
         cols(factor.order.size()), blockCols(options.format.blockCols),
         batch((options.blockColumns + blockCols - 1) / blockCols * blockCols),
-        adjusted(cols * kLanes), residual(batch * kLanes) {
+        adjusted(cols * kLanes), residual(batch * kLanes),
+        steps(cols * kLanes) {
     for (size_t i = 0; i < cols; ++i)
       std::copy_n(tile.weight(factor.order[i]), kLanes, &adjusted[i * kLanes]);
   }
@@ -46,7 +47,8 @@ public:
       if (searchScales)
         for (size_t block = first; block < last; block += blockCols) {
           float *errors = &residual[(block - first) * kLanes];
-          search.quantizeBlock(&adjusted[block * kLanes], block, errors);
+          search.quantizeBlock(&adjusted[block * kLanes], block, errors,
+                               &steps[block * kLanes]);
           for (size_t i = 0; i < blockCols; ++i)
             spreadError(errors + i * kLanes, coupling(block + i),
                         block + blockCols, last, adjusted.data());
@@ -59,7 +61,12 @@ public:
         }
       updateRest(first, last);
     }
+    for (size_t i = 0; i < cols; ++i)
+      for (size_t lane = 0; lane < kLanes; ++lane)
+        steps[i * kLanes + lane] *= factor.pivots[i];
   }
+
+  WeightedSteps takeSteps() { return std::move(steps); }
 
 private:
   const float *coupling(size_t i) const { return &factor.coupling[i * cols]; }
@@ -70,10 +77,12 @@ private:
     const float *weight = tile.weight(col);
     const float *value = &adjusted[i * kLanes];
     float *element = tile.element(col);
+    float *step = &steps[i * kLanes];
     for (size_t lane = 0; lane < kLanes; ++lane) {
       float rounded = round(value[lane] / scale[lane]);
       element[lane] = rounded;
       errors[lane] = weight[lane] - rounded * scale[lane];
+      step[lane] = value[lane] - rounded * scale[lane];
     }
   }
 
@@ -98,13 +107,16 @@ private:
   std::vector<float> adjusted;
   /// W - Q of the current batch, in visiting order.
   std::vector<float> residual;
+  /// w' - Q, in visiting order.
+  WeightedSteps steps;
 };
 } // namespace
 
-void quantizeTileGPTQ(const WeightOptions &options, const HessianFactor &factor,
-                      Tile &tile) {
-  TileRecursion(options, factor, tile)
-      .run(options.scaleRule == WeightScaleRule::InLoop);
+WeightedSteps quantizeTileGPTQ(const WeightOptions &options,
+                               const HessianFactor &factor, Tile &tile) {
+  TileRecursion recursion(options, factor, tile);
+  recursion.run(options.scaleRule == WeightScaleRule::InLoop);
+  return recursion.takeSteps();
 }
 
 } // namespace fp4::quantization

@@ -24,10 +24,14 @@ namespace fp4::quantization {
 void spreadError(const float *lanes, const float *coupling, size_t first,
                  size_t last, float *target);
 
+/// What the recursion knows at its end: V_jj^2 (w'_j - q_j), cols x kLanes in
+/// visiting order (see Factor.h).
+using WeightedSteps = std::vector<float>;
+
 /// Sets the elements of `tile`. With InLoop it sets the scales as well,
 /// otherwise it uses those the tile has.
-void quantizeTileGPTQ(const WeightOptions &options, const HessianFactor &factor,
-                      Tile &tile);
+WeightedSteps quantizeTileGPTQ(const WeightOptions &options,
+                               const HessianFactor &factor, Tile &tile);
 
 } // namespace fp4::quantization
 

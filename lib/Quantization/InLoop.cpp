@@ -29,7 +29,7 @@ InLoopSearch::InLoopSearch(const HessianFactor &factor, Tile &tile)
       lastCode(numerics::encodeScale(tile.layer.format.scale,
                                      std::numeric_limits<float>::max())),
       trialValues(blockCols * kLanes), trialElements(blockCols * kLanes),
-      trialErrors(blockCols * kLanes) {}
+      trialErrors(blockCols * kLanes), trialSteps(blockCols * kLanes) {}
 
 InLoopSearch::Codes InLoopSearch::firstCandidates(const float *adjusted) const {
   const numerics::BlockFormat &format = tile.layer.format;
@@ -71,12 +71,14 @@ Lanes InLoopSearch::tryScale(const float *adjusted, size_t first,
     const float *value = &trialValues[i * kLanes];
     float *element = &trialElements[i * kLanes];
     float *error = &trialErrors[i * kLanes];
+    float *steps = &trialSteps[i * kLanes];
     float pivot = factor.pivots[first + i];
     for (size_t lane = 0; lane < kLanes; ++lane) {
       element[lane] = round(value[lane] / scale[lane]);
       float rounded = element[lane] * scale[lane];
       float step = value[lane] - rounded;
       error[lane] = weight[lane] - rounded;
+      steps[lane] = step;
       loss[lane] += pivot * step * step;
     }
     const float *coupling =
@@ -88,7 +90,7 @@ Lanes InLoopSearch::tryScale(const float *adjusted, size_t first,
 }
 
 void InLoopSearch::quantizeBlock(const float *adjusted, size_t first,
-                                 float *errors) {
+                                 float *errors, float *steps) {
   size_t group = factor.order[first] / blockCols;
   Codes start = firstCandidates(adjusted);
   Lanes best{};
@@ -116,6 +118,7 @@ void InLoopSearch::quantizeBlock(const float *adjusted, size_t first,
         size_t at = i * kLanes + lane;
         element[lane] = better[lane] ? trialElements[at] : element[lane];
         errors[at] = better[lane] ? trialErrors[at] : errors[at];
+        steps[at] = better[lane] ? trialSteps[at] : steps[at];
       }
     }
   }

@@ -25,9 +25,10 @@ public:
   InLoopSearch(const HessianFactor &factor, Tile &tile);
 
   /// Quantizes the block whose columns are visited at [first, first +
-  /// blockCols). `adjusted` holds their w'; `errors` receives their W - Q. Sets
-  /// elements and scale in the tile.
-  void quantizeBlock(const float *adjusted, size_t first, float *errors);
+  /// blockCols). `adjusted` holds their w'; `errors` receives their W - Q and
+  /// `steps` their w' - Q. Sets elements and scale in the tile.
+  void quantizeBlock(const float *adjusted, size_t first, float *errors,
+                     float *steps);
 
 private:
   using Codes = std::array<uint8_t, kLanes>;
@@ -44,7 +45,7 @@ private:
   size_t candidateCount;
   uint8_t lastCode;
   /// blockCols x kLanes each.
-  std::vector<float> trialValues, trialElements, trialErrors;
+  std::vector<float> trialValues, trialElements, trialErrors, trialSteps;
 };
 
 } // namespace fp4::quantization

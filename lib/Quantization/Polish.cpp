@@ -12,10 +12,14 @@
 // rounded to the scale format and taken only if the loss of the rounded value
 // is lower.
 //
+// P = (W - Q) H comes from GPTQ, at half the cost of the product: with s_j the
+// weighted steps of the recursion, P_i = s_i + sum_{j>i} s_j V_ij / V_jj. The
+// last sweep needs P only ahead of itself. Losses are not computed anew but
+// changed by each move: 2 d P_j + d^2 H_jj.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Polish.h"
-#include "GPTQ.h"
 #include <cblas.h>
 
 namespace fp4::quantization {
@@ -24,35 +28,42 @@ namespace {
 class TilePolish {
 public:
   TilePolish(const WeightOptions &options, const HessianView &hessian,
-             double damping, Tile &tile)
+             const HessianFactor &factor, const WeightedSteps &steps,
+             Tile &tile)
       : hessian(hessian), tile(tile), round(options.format.element),
         format(options.format), cols(hessian.cols),
         batch((options.blockColumns + format.blockCols - 1) / format.blockCols *
               format.blockCols),
-        added(static_cast<float>(damping * hessian.meanDiagonal)),
+        added(static_cast<float>(factor.damping * hessian.meanDiagonal)),
         error(tile.error()), product(error.size()) {
-    addProduct(0, cols, error.data());
+    startProduct(factor, steps);
   }
 
-  void run(unsigned sweeps) {
-    Lanes before = losses();
+  /// The damped loss at the end.
+  double run(unsigned sweeps) {
+    std::array<double, kLanes> before = losses();
     std::vector<float> elements = tile.elements;
     std::vector<uint8_t> scales;
     for (size_t group = 0; group < tile.layer.groups(); ++group)
       scales.insert(scales.end(), tile.scaleCode(group),
                     tile.scaleCode(group) + kLanes);
-    while (sweeps-- > 0 && sweep())
+    while (sweeps-- > 0 && sweep(/*isLast=*/sweeps == 0))
       ;
-    Lanes after = losses();
+    sumOverBlockRows(change, format.blockRows);
+    double total = 0;
     for (size_t lane = 0; lane < kLanes; ++lane) {
+      total += before[lane];
       // Float32 rounding of P can mislead steps whose gain is tiny.
-      if (after[lane] < before[lane])
+      if (change[lane] < 0) {
+        total += change[lane] / format.blockRows;
         continue;
+      }
       for (size_t col = 0; col < cols; ++col)
         tile.element(col)[lane] = elements[col * kLanes + lane];
       for (size_t group = 0; group < tile.layer.groups(); ++group)
         tile.setScale(group, lane, scales[group * kLanes + lane]);
     }
+    return total;
   }
 
 private:
@@ -61,31 +72,47 @@ private:
     return hessian.row(i)[j] + (i == j ? added : 0.0f);
   }
 
-  /// The damped objective of each row; of each block row's sum where blocks
-  /// span several rows.
-  Lanes losses() const {
+  /// The damped loss of each row.
+  std::array<double, kLanes> losses() const {
     std::array<double, kLanes> sums{};
     for (size_t i = 0; i < error.size(); ++i)
       sums[i % kLanes] += static_cast<double>(error[i]) * product[i];
-    Lanes result;
-    std::copy(sums.begin(), sums.end(), result.begin());
-    sumOverBlockRows(result, format.blockRows);
-    return result;
+    return sums;
   }
 
-  /// product += damped H[:, first:last] * delta.
-  void addProduct(size_t first, size_t last, const float *delta) {
+  void startProduct(const HessianFactor &factor, const WeightedSteps &steps) {
+    std::vector<float> ordered(steps);
+    for (size_t first = 0; first < cols; first += batch) {
+      size_t last = std::min(first + batch, cols);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+                  static_cast<blasint>(last - first), kLanes,
+                  static_cast<blasint>(cols - first), 1.0f,
+                  &factor.coupling[first * cols + first],
+                  static_cast<blasint>(cols), &steps[first * kLanes], kLanes,
+                  1.0f, &ordered[first * kLanes], kLanes);
+    }
+    for (size_t i = 0; i < cols; ++i)
+      std::copy_n(&ordered[i * kLanes], kLanes,
+                  &product[factor.order[i] * kLanes]);
+  }
+
+  /// product[from:] += damped H[from:, first:last] * delta.
+  void addProduct(size_t from, size_t first, size_t last, const float *delta) {
+    if (from == cols)
+      return;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
-                static_cast<blasint>(cols), kLanes,
+                static_cast<blasint>(cols - from), kLanes,
                 static_cast<blasint>(last - first), 1.0f,
-                hessian.values + first, static_cast<blasint>(cols), delta,
-                kLanes, 1.0f, product.data(), kLanes);
+                hessian.row(from) + first, static_cast<blasint>(cols), delta,
+                kLanes, 1.0f, &product[from * kLanes], kLanes);
+    if (from > first)
+      return;
     for (size_t i = 0; i < (last - first) * kLanes; ++i)
       product[first * kLanes + i] += added * delta[i];
   }
 
   /// False if nothing changed.
-  bool sweep() {
+  bool sweep(bool isLast) {
     bool changed = false;
     std::vector<float> delta(batch * kLanes);
     for (size_t first = 0; first < cols; first += batch) {
@@ -104,7 +131,7 @@ private:
         moved |= delta[i] != 0;
       }
       if (moved)
-        addProduct(first, last, delta.data());
+        addProduct(isLast ? last : 0, first, last, delta.data());
       changed |= moved;
     }
     return changed;
@@ -133,9 +160,12 @@ private:
 
   /// error[col] += step, and what that does to the panel.
   void moveError(size_t col, const Lanes &step, size_t first, size_t last) {
+    float curvature = diagonal(col);
     for (size_t lane = 0; lane < kLanes; ++lane) {
+      float &gradient = panel[(col - first) * kLanes + lane];
+      change[lane] += step[lane] * (2 * gradient + step[lane] * curvature);
       error[col * kLanes + lane] += step[lane];
-      panel[(col - first) * kLanes + lane] += added * step[lane];
+      gradient += added * step[lane];
     }
     spreadError(step.data(), hessian.row(col) + first, 0, last - first,
                 panel.data());
@@ -207,12 +237,16 @@ private:
   std::vector<float> product;
   /// The current batch of `product`, kept up to date column by column.
   std::vector<float> panel;
+  /// Of the damped loss of each row.
+  Lanes change{};
 };
 } // namespace
 
-void polishTile(const WeightOptions &options, const HessianView &hessian,
-                double damping, Tile &tile) {
-  TilePolish(options, hessian, damping, tile).run(options.polishSweeps);
+double polishTile(const WeightOptions &options, const HessianView &hessian,
+                  const HessianFactor &factor, const WeightedSteps &steps,
+                  Tile &tile) {
+  return TilePolish(options, hessian, factor, steps, tile)
+      .run(options.polishSweeps);
 }
 
 } // namespace fp4::quantization

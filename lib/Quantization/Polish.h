@@ -15,16 +15,18 @@
 #ifndef FP4_LIB_QUANTIZATION_POLISH_H
 #define FP4_LIB_QUANTIZATION_POLISH_H
 
-#include "Factor.h"
-#include "Tile.h"
+#include "GPTQ.h"
 
 namespace fp4::quantization {
 
 /// Improves elements and scales of `tile` by `options.polishSweeps` sweeps on
 /// H + damping * meanDiagonal * I. A block row that did not get better keeps
 /// what it had.
-void polishTile(const WeightOptions &options, const HessianView &hessian,
-                double damping, Tile &tile);
+/// Improves what `quantizeTileGPTQ` left in `tile` and in `steps`. Returns the
+/// damped loss of the result, the sum over the rows.
+double polishTile(const WeightOptions &options, const HessianView &hessian,
+                  const HessianFactor &factor, const WeightedSteps &steps,
+                  Tile &tile);
 
 } // namespace fp4::quantization
 

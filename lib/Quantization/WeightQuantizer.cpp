@@ -146,11 +146,17 @@ private:
     sums.rtn = sums.result = quadraticForm(hessian, cols, tile.error());
     if (!factor)
       return sums;
-    quantizeTileGPTQ(options, *factor, tile);
+    WeightedSteps steps = quantizeTileGPTQ(options, *factor, tile);
     adoptToolElements(options, tile);
-    if (options.polishSweeps > 0)
-      polishTile(options, *view, factor->damping, tile);
-    sums.result = quadraticForm(hessian, cols, tile.error());
+    if (options.polishSweeps == 0) {
+      sums.result = quadraticForm(hessian, cols, tile.error());
+      return sums;
+    }
+    // The undamped loss follows from the damped one without another product.
+    double damped = polishTile(options, *view, *factor, steps, tile);
+    double squares = quadraticForm(nullptr, cols, tile.error());
+    sums.result =
+        std::max(damped - factor->damping * view->meanDiagonal * squares, 0.0);
     return sums;
   }
 

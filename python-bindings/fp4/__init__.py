@@ -11,9 +11,10 @@ from fp4.compiler import CompileOptions, Module
 from fp4.errors import CompileError, CompileWarning, Error, LibraryError
 from fp4.numerics import BlockFormat, Quantized, dequantize, hadamard, quantize
 from fp4.quantization import Hessian, quantize_weight
-from fp4.runtime import Program
+from fp4.runtime import Artifact, Program, run
 
 __all__ = [
+    "Artifact",
     "BlockFormat",
     "CompileError",
     "CompileOptions",
@@ -29,4 +30,5 @@ __all__ = [
     "hadamard",
     "quantize",
     "quantize_weight",
+    "run",
 ]

@@ -178,6 +178,16 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c.c_void_p,
         [c.c_void_p, c.c_char_p, c.POINTER(CArray), c.c_size_t, _TEXT],
     ),
+    # Artifact.h
+    "fp4ArtifactLoad": (c.c_void_p, [c.c_char_p, c.c_char_p, _TEXT]),
+    "fp4ArtifactDestroy": (None, [c.c_void_p]),
+    "fp4ArtifactGetNumInputs": (c.c_size_t, [c.c_void_p]),
+    "fp4ArtifactGetInputName": (c.c_char_p, [c.c_void_p, c.c_size_t]),
+    "fp4ArtifactGetInputType": (CArray, [c.c_void_p, c.c_size_t]),
+    "fp4ArtifactRun": (
+        c.c_void_p,
+        [c.c_void_p, c.POINTER(CArray), c.c_size_t, c.c_bool, _TEXT],
+    ),
 }
 
 

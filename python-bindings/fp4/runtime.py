@@ -1,10 +1,11 @@
-"""Running modules on this CPU: the executable meaning of the fp4 dialect."""
+"""Running modules on this CPU, and artifacts on any device."""
 
 from __future__ import annotations
 
 import ctypes as c
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
@@ -14,7 +15,7 @@ from fp4._library import CArray, Text, library
 from fp4.errors import CompileError
 from fp4.numerics import Quantized, decode_bf16, encode_bf16
 
-__all__ = ["Program", "collect_hessians"]
+__all__ = ["Artifact", "Program", "collect_hessians", "run"]
 
 # numpy has no bfloat16 and nothing narrower than a byte: those travel as bits.
 _NUMPY_TYPES: dict[str, npt.DTypeLike] = {
@@ -93,6 +94,67 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<fp4.Program {self.entry!r}>"
+
+
+class Artifact:
+    """A directory that ``fp4-compile -o`` wrote, on a device.
+
+    ``device`` is "emulator" (the PTX emulator), "cuda" (a GPU, through its driver) or
+    "host" (no PTX: every launch by what its kernel means, in double precision).
+    Raises ``ValueError`` if the artifact cannot be loaded there.
+    """
+
+    def __init__(self, path: Union[str, Path], device: str = "emulator") -> None:
+        error = Text()
+        handle = library().fp4ArtifactLoad(
+            str(path).encode(), device.encode(), error.argument
+        )
+        message = error.take()
+        if handle is None:
+            raise ValueError(message)
+        self._handle: int = handle
+        weakref.finalize(self, library().fp4ArtifactDestroy, handle)
+
+    @property
+    def input_types(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """dtype and shape (-1: open) of each input; packed 4-bit elements are U8."""
+        types = {}
+        for i in range(library().fp4ArtifactGetNumInputs(self._handle)):
+            name = library().fp4ArtifactGetInputName(self._handle, i).decode()
+            view = library().fp4ArtifactGetInputType(self._handle, i)
+            types[name] = (view.dtype.decode(), tuple(view.shape[: view.rank]))
+        return types
+
+    def run(
+        self, inputs: Mapping[str, npt.ArrayLike], *, check: bool = False
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Runs all launches and returns the outputs by name.
+
+        With ``check``, raises ``ValueError`` if a launch differs from what its kernel
+        means, computed independently in double precision.
+        """
+        types = self.input_types
+        if sorted(inputs) != sorted(types):
+            raise ValueError(f"expected the inputs {list(types)}, got {list(inputs)}")
+        dtypes = [dtype for dtype, _ in types.values()]
+        converted = [_convert(inputs[n], types[n][0], i) for i, n in enumerate(types)]
+        arrays = _CArrays(converted, dtypes)
+        error = Text()
+        handle = library().fp4ArtifactRun(
+            self._handle, arrays.argument, len(converted), check, error.argument
+        )
+        return dict(_take(handle, error))
+
+
+def run(
+    path: Union[str, Path],
+    inputs: Mapping[str, npt.ArrayLike],
+    *,
+    device: str = "emulator",
+    check: bool = False,
+) -> dict[str, npt.NDArray[Any]]:
+    """``Artifact(path, device).run(inputs, check=check)``."""
+    return Artifact(path, device).run(inputs, check=check)
 
 
 def collect_hessians(

@@ -10,9 +10,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RandomInputs.h"
 #include "Results.h"
 #include "fp4/Runtime/Arrays/ArrayFile.h"
+#include "fp4/Runtime/Artifact/DrawnInputs.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>

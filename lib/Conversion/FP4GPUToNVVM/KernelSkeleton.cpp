@@ -24,6 +24,11 @@ static constexpr int64_t kBarrierBytes = 8;
 /// 128 rows x 4 scales.
 static constexpr int64_t kScaleTileBytes = 512;
 
+/// `index`, or `last` if that is less.
+static Value atMost(KernelBuilder &b, Value index, Value last) {
+  return b.select(b.less(index, last), index, last);
+}
+
 void KernelSkeleton::emitScalars() {
   for (Operation &op : plan.kernel.getBody().front()) {
     if (isa<ForTilesOp, ReturnOp>(op))
@@ -89,17 +94,33 @@ Value KernelSkeleton::size(unsigned dim) {
       plan.forTiles.getDynamicSizes()[isFirstDynamic ? 0 : 1]);
 }
 
+/// Blocks that run at the same time should read as few different tiles as they
+/// can, so that L2 serves the others: rows go first, but no more than a group
+/// of them before the next column, which makes a hundred tiles about a square.
+std::pair<Value, Value> KernelSkeleton::placeTile(Value tile, Value rowTiles,
+                                                  Value columnTiles) {
+  constexpr int64_t kGroup = 16;
+  int64_t rows = plan.forTiles.getStaticSizes()[0];
+  if (!ShapedType::isDynamic(rows) && rows <= kGroup * plan.schedule.getTileM())
+    return {b.rem(tile, rowTiles), b.div(tile, rowTiles)};
+  Value perGroup = b.mul(columnTiles, kGroup);
+  Value firstRow = b.mul(b.div(tile, perGroup), kGroup);
+  Value inGroup = b.rem(tile, perGroup);
+  // The last group may have fewer rows.
+  Value left = b.createOrFold<arith::SubIOp>(rowTiles, firstRow);
+  Value groupRows = atMost(b, left, b.i32(kGroup));
+  return {b.add(firstRow, b.rem(inGroup, groupRows)),
+          b.div(inGroup, groupRows)};
+}
+
 void KernelSkeleton::forTiles(
     ValueRange init, function_ref<Values(Value, Value, ValueRange)> body) {
   Value rowTiles = b.ceilDiv(size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(size(1), plan.schedule.getTileN());
   Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
-  // Blocks that run at the same time share a tile of the weight, the larger
-  // operand, so rows go first.
   b.forLoop(b.blockId(), count, b.gridSize(), init,
             [&](Value tile, ValueRange carried) {
-              Value m = b.rem(tile, rowTiles);
-              Value n = b.div(tile, rowTiles);
+              auto [m, n] = placeTile(tile, rowTiles, columnTiles);
               return body(m, n, carried);
             });
 }
@@ -107,11 +128,6 @@ void KernelSkeleton::forTiles(
 Values KernelSkeleton::forSteps(ValueRange init,
                                 function_ref<Values(Value, ValueRange)> body) {
   return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
-}
-
-/// `index`, or `last` if that is less.
-static Value atMost(KernelBuilder &b, Value index, Value last) {
-  return b.select(b.less(index, last), index, last);
 }
 
 /// Elements go by TMA, which gives zeros for what is outside the matrix. Tiles

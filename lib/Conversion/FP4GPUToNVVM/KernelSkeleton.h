@@ -97,6 +97,9 @@ public:
   Value lookup(Value argument) { return mapping.lookup(argument); }
 
 private:
+  /// Row and column of the `tile`-th tile of the grid.
+  std::pair<Value, Value> placeTile(Value tile, Value rowTiles,
+                                    Value columnTiles);
   void emitCopy(const TilePlan &tile, Value index, Value step,
                 RingPosition position);
   Value resultIndex(Value row, Value column);

@@ -11,6 +11,7 @@
 
 #include "MatmulKernel.h"
 #include "Activations.h"
+#include "TailText.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -142,6 +143,8 @@ private:
   void declareArguments();
   void declareTail();
   DictionaryAttr describeMeaning();
+  void describeTailOf(Block &body, Block::iterator first, ValueRange results,
+                      ValueRange others);
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
   SmallVector<Value> arguments(ArrayRef<unsigned> indices);
   unsigned getProducts() const { return problem.isGated ? 2 : 1; }
@@ -166,6 +169,8 @@ private:
   unsigned lhs, lhsScales, rhs, rhsScales, lhsTensorScale, rows, out;
   ProductArguments products[2];
   SmallVector<unsigned> columns, matrices;
+  /// Nothing if the runtime has no word for one of its operations.
+  std::optional<std::string> tailText;
 };
 } // namespace
 
@@ -336,23 +341,55 @@ void MatmulKernelBuilder::emitEpilogue(Value sum, Value m, Value n) {
   }
   ArrayRef<Value> others =
       ArrayRef(operands).drop_front(getProducts() + biases);
+  Operation *last = body->empty() ? nullptr : &body->back();
   YieldOp::create(b,
                   fused.emitTail(b, results, others.take_front(columns.size()),
                                  others.drop_front(columns.size())));
+  describeTailOf(*body, last ? std::next(last->getIterator()) : body->begin(),
+                 results, others);
 }
 
-/// What the manifest says of the kernel (docs/Manifest.md, "Meaning").
+/// Puts the operations of the epilogue from `first` on into words.
+void MatmulKernelBuilder::describeTailOf(Block &body, Block::iterator first,
+                                         ValueRange results,
+                                         ValueRange others) {
+  llvm::DenseMap<Value, std::string> names;
+  for (auto [i, value] : llvm::enumerate(results))
+    names[value] = "p" + std::to_string(i);
+  for (auto [i, value] : llvm::enumerate(others))
+    names[value] = i < columns.size()
+                       ? "column" + std::to_string(i)
+                       : "matrix" + std::to_string(i - columns.size());
+  tailText = describeTail(body, first, names);
+}
+
+/// What the manifest says of the kernel (docs/Manifest.md, "Meaning"); null if
+/// there are no words for it.
 DictionaryAttr MatmulKernelBuilder::describeMeaning() {
+  if (!tailText)
+    return {};
   std::optional<std::string_view> format =
       numerics::blockFormatName(problem.format.getBlockFormat());
   auto text = [&](StringRef name, StringRef value) {
     return b.getNamedAttr(name, b.getStringAttr(value));
   };
   StringRef name = format ? StringRef(*format) : StringRef();
-  return b.getDictionaryAttr(
-      {text("kind", "matmul"), text("lhs_format", name),
-       text("rhs_format", name),
-       text("activation", stringifyActivation(problem.activation))});
+  SmallVector<NamedAttribute> fields = {
+      text("kind", "matmul"), text("lhs_format", name),
+      text("rhs_format", name),
+      text("activation", stringifyActivation(problem.activation))};
+  if (problem.isGated) {
+    fields.push_back(text("gated", "true"));
+    fields.push_back(text("second_activation",
+                          stringifyActivation(problem.secondActivation)));
+  }
+  if (!tailText->empty()) {
+    std::string type;
+    llvm::raw_string_ostream(type) << problem.resultType;
+    fields.push_back(text("product_type", type));
+    fields.push_back(text("tail", *tailText));
+  }
+  return b.getDictionaryAttr(fields);
 }
 
 KernelOp MatmulKernelBuilder::create() {
@@ -360,9 +397,6 @@ KernelOp MatmulKernelBuilder::create() {
   SmallVector<StringRef> names(signature.names.begin(), signature.names.end());
   kernel = KernelOp::create(b, problem.getName() + fused.getSuffix(), schedule,
                             b.getStrArrayAttr(names));
-  // The meaning has no words for a tail: such kernels are not checked.
-  if (fused.tail.empty())
-    kernel->setAttr(kMeaningAttrName, describeMeaning());
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(signature.types,
@@ -378,6 +412,8 @@ KernelOp MatmulKernelBuilder::create() {
   Value m = tile->addArgument(b.getIndexType(), b.getLoc());
   Value n = tile->addArgument(b.getIndexType(), b.getLoc());
   emitEpilogue(emitPipeline(m, n), m, n);
+  if (DictionaryAttr meaning = describeMeaning())
+    kernel->setAttr(kMeaningAttrName, meaning);
   return kernel;
 }
 

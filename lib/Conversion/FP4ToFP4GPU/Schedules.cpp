@@ -32,18 +32,37 @@ struct ScheduleRow {
 // clang-format off
 /// The first row that suits the problem is taken; the last one of a family
 /// suits all. A depth of 256 elements is a swizzled row of 128 bytes, the
-/// longest that TMA copies.
+/// longest that TMA copies. The chips have 48 to 188 multiprocessors: from
+/// about 128 tiles on a larger tile is worth more than more tiles.
 static constexpr ScheduleRow schedules[] = {
-    {GPUFamily::SM120,   8,   0,   8, 128, 256, 1, 4, true,
+    {GPUFamily::SM120,   8, 128,   8, 128, 256, 1, 4, true,
      "up to 8 rows: the weight streams through operand A"},
-    {GPUFamily::SM120,  16,   0,  16, 128, 256, 1, 4, true,
+    {GPUFamily::SM120,   8, 128,   8,  64, 256, 1, 4, true,
+     "up to 8 rows, and narrow tiles to have more of them"},
+    {GPUFamily::SM120,   8,   0,   8,  32, 256, 1, 2, true,
+     "up to 8 rows, and narrow tiles to have more of them"},
+    {GPUFamily::SM120,  16, 128,  16, 128, 256, 1, 4, true,
      "up to 16 rows: the weight streams through operand A"},
-    {GPUFamily::SM120,  32,   0,  32, 128, 256, 1, 4, false,
+    {GPUFamily::SM120,  16, 128,  16,  64, 256, 1, 4, true,
+     "up to 16 rows, and narrow tiles to have more of them"},
+    {GPUFamily::SM120,  16,   0,  16,  32, 256, 1, 2, true,
+     "up to 16 rows, and narrow tiles to have more of them"},
+    {GPUFamily::SM120,  32, 128,  32, 128, 256, 1, 4, false,
      "up to 32 rows: no more rows than there are"},
-    {GPUFamily::SM120,  64,   0,  64, 128, 256, 2, 2, false,
+    {GPUFamily::SM120,  32,   0,  32,  64, 256, 1, 2, false,
+     "up to 32 rows, and narrow tiles to have more of them"},
+    {GPUFamily::SM120,  64, 128,  64, 128, 256, 2, 2, false,
      "up to 64 rows: no more rows than there are"},
+    {GPUFamily::SM120,  64,   0,  64,  64, 256, 2, 2, false,
+     "up to 64 rows, and narrow tiles to have more of them"},
     {GPUFamily::SM120,   0, 256, 256, 128, 128, 4, 2, false,
      "many tiles: a large one reads less memory for each product"},
+    {GPUFamily::SM120,   0, 128, 128, 128, 128, 2, 2, false,
+     "enough tiles of 128x128"},
+    {GPUFamily::SM120,   0, 128,  64, 128, 128, 2, 2, false,
+     "half of 128x128, to have more tiles"},
+    {GPUFamily::SM120,   0,   2,  64,  64, 256, 2, 2, false,
+     "a quarter of 128x128, to have more tiles"},
     {GPUFamily::SM120,   0,   0, 128, 128, 128, 2, 2, false,
      "the tile for any number of rows"},
     {GPUFamily::SM100,   0,   0, 128, 128, 256, 4, 1, false,

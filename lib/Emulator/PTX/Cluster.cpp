@@ -23,6 +23,9 @@ static constexpr uint32_t kQuantum = 2000;
 /// Rounds with a polling warp after which pending operations are let through
 /// although others still run (they may spin on ordinary memory).
 static constexpr unsigned kPatience = 64;
+/// Attempts after which warps that only poll count as deadlocked, more than the
+/// limits that programs put on their loops.
+static constexpr unsigned kStuckRounds = 2000;
 
 CTA::CTA(Cluster &cluster, Dim3 id, unsigned rank)
     : cluster(cluster), launch(cluster.launch), id(id), rank(rank),
@@ -192,6 +195,7 @@ Cluster::Result Cluster::run(uint64_t budget) {
       order.push_back(warp.get());
   for (;;) {
     bool progress = false, alive = false;
+    uint64_t before = stats.warpInstructions;
     size_t mostFragments = 1;
     std::vector<MbarrierRef> polled;
     bool backward = schedule() & 1;
@@ -214,8 +218,14 @@ Cluster::Result Cluster::run(uint64_t budget) {
     }
     progress |= async.shuffle();
     idleRounds = progress ? 0 : idleRounds + 1;
+    stuckRounds = progress ? 0 : stuckRounds;
     if (idleRounds > mostFragments) {
-      if (!async.relieve(polled))
+      // Warps that only poll may still give up by themselves, as a loop with a
+      // limit does; warps that all wait may not.
+      bool isPolling = stats.warpInstructions != before;
+      if (async.relieve(polled))
+        stuckRounds = 0;
+      else if (!isPolling || ++stuckRounds > kStuckRounds)
         deadlock();
       idleRounds = 0;
     }

@@ -153,8 +153,11 @@ void Decoder::ignoreHints() {
 }
 
 void Decoder::ignorePrefix(std::string_view prefix) {
-  while (takePrefixed(prefix))
-    ;
+  // .L2::cache_hint announces an operand, which dropCachePolicy drops.
+  for (Modifier &modifier : modifiers)
+    if (modifier.text.substr(0, prefix.size()) == prefix &&
+        modifier.text != "L2::cache_hint")
+      modifier.taken = true;
 }
 
 std::optional<std::string_view> Decoder::takePrefixed(std::string_view prefix) {

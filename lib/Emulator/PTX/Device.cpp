@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ContentsDifference.h"
 #include "Decode.h"
 #include "Machine.h"
 #include "Parser.h"
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <thread>
+#include <tuple>
 
 namespace fp4::ptx {
 
@@ -450,6 +452,48 @@ Expected<Statistics> Device::launch(const Module &module,
     return freed;
   workers.total.sharedBytes = launch.sharedBytes - kSharedBase;
   return std::move(workers.total);
+}
+
+Expected<Statistics>
+Device::compareAsyncModes(const Module &module, std::string_view kernel,
+                          const LaunchConfig &config, const void *params,
+                          size_t paramBytes, const LaunchOptions &options) {
+  // Variables must have their first values in all runs.
+  if (Expected<const Impl::Loaded *> loaded = impl->load(module.data());
+      !loaded.ok())
+    return loaded.status();
+  GlobalMemory::Contents before = impl->memory.contents(), late;
+  std::optional<Statistics> result;
+  LaunchOptions own = options;
+  for (auto [mode, seed, name] : {std::tuple(AsyncMode::Late, 0, "late"),
+                                  {AsyncMode::Early, 0, "early"},
+                                  {AsyncMode::Random, 1, "random:1"},
+                                  {AsyncMode::Random, 2, "random:2"}}) {
+    impl->memory.restore(before);
+    own.async = mode;
+    own.seed = uint64_t(seed);
+    Expected<Statistics> stats =
+        launch(module, kernel, config, params, paramBytes, own);
+    if (!stats.ok())
+      return Status::error(std::string("in the asynchronous mode ") + name +
+                           ": " + stats.message());
+    if (!result) {
+      result = *stats;
+      late = impl->memory.contents();
+      // printf is to appear once.
+      own.output = nullptr;
+    } else if (std::string what =
+                   firstDifference(late, impl->memory.contents());
+               !what.empty()) {
+      impl->memory.restore(late);
+      return Status::error(
+          std::string("results differ between the asynchronous modes late "
+                      "and ") +
+          name + ": " + what);
+    }
+  }
+  impl->memory.restore(late);
+  return *result;
 }
 
 } // namespace fp4::ptx

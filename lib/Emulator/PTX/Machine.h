@@ -296,6 +296,7 @@ struct Cluster {
 private:
   [[noreturn]] void deadlock();
   unsigned idleRounds = 0;
+  unsigned stuckRounds = 0;
   std::minstd_rand schedule;
 };
 

@@ -68,6 +68,22 @@ Status GlobalMemory::map(void *memory, uint64_t size) {
   return Status::success();
 }
 
+GlobalMemory::Contents GlobalMemory::contents() const {
+  Contents result;
+  for (const auto &[base, allocation] : allocations)
+    if (!allocation->readOnly)
+      result.emplace(
+          base, std::vector<uint8_t>(allocation->bytes,
+                                     allocation->bytes + allocation->size));
+  return result;
+}
+
+void GlobalMemory::restore(const Contents &contents) {
+  for (const auto &[base, bytes] : contents)
+    if (auto found = allocations.find(base); found != allocations.end())
+      std::copy(bytes.begin(), bytes.end(), found->second->bytes);
+}
+
 Status GlobalMemory::free(uint64_t base) {
   auto found = allocations.find(base);
   if (found == allocations.end())
@@ -131,6 +147,12 @@ static const char *accessName(Access access) {
                                    : "atomic access";
 }
 
+/// Shared memory goes back to the system when the last thread of its CTA exits.
+static bool hasExited(const CTA &cta) {
+  return std::all_of(cta.warps.begin(), cta.warps.end(),
+                     [](const auto &warp) { return !warp->live; });
+}
+
 static Location locateShared(Warp &warp, uint64_t addr, unsigned size,
                              unsigned lane, Access access) {
   unsigned rank = unsigned(addr >> kSharedRankShift);
@@ -147,6 +169,11 @@ static Location locateShared(Warp &warp, uint64_t addr, unsigned size,
                   std::to_string(size) + " bytes at " + hex(addr) +
                   " is out of bounds; the CTA has " + hex(kSharedBase) +
                   " to " + hex(owner.shared.bytes.size()),
+              int(lane));
+  if (&owner != &warp.cta && hasExited(owner))
+    warp.trap("shared memory " + std::string(accessName(access)) + " at " +
+                  hex(addr) + ": the CTA of rank " + std::to_string(rank) +
+                  " has exited",
               int(lane));
   Location location;
   location.bytes = &owner.shared.bytes[offset];

@@ -61,6 +61,12 @@ public:
   /// "0x.. is not in an allocation" or "0x.. is 8 bytes past the end of ...".
   std::string describe(uint64_t address, uint64_t size) const;
 
+  /// The contents of all writable allocations, by their base.
+  using Contents = std::map<uint64_t, std::vector<uint8_t>>;
+  Contents contents() const;
+  /// Puts contents back into the allocations that are still there.
+  void restore(const Contents &contents);
+
 private:
   std::map<uint64_t, std::unique_ptr<Allocation>> allocations;
   uint64_t next = kGlobalBase;

@@ -84,12 +84,18 @@ Status Parser::parseVersion() {
   if (Status status = expect(".version"); !status.ok())
     return status;
   const Token &token = next();
-  size_t dot = token.text.find('.');
-  if (token.kind != Token::Kind::Float || dot == std::string_view::npos)
+  // "9.0": a digit, a point, one or two digits.
+  std::string_view text = token.text;
+  if (token.kind != Token::Kind::Float || text.size() < 3 || text.size() > 4 ||
+      text[1] != '.')
     return error(token, "expected a version such as 9.0");
-  module.versionMajor = unsigned(std::stoul(std::string(token.text)));
-  module.versionMinor =
-      unsigned(std::stoul("0" + std::string(token.text.substr(dot + 1))));
+  module.versionMajor = unsigned(text[0] - '0');
+  module.versionMinor = 0;
+  for (char digit : text.substr(2)) {
+    if (digit < '0' || digit > '9')
+      return error(token, "expected a version such as 9.0");
+    module.versionMinor = module.versionMinor * 10 + unsigned(digit - '0');
+  }
   if (module.versionMajor < 3 || module.versionMajor > 9)
     return error(token, "PTX version " + std::string(token.text) +
                             " is not supported; supported: 3.0 to 9.x");

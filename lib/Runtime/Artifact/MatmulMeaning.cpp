@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementMath.h"
 #include "Meanings.h"
 #include "fp4/Numerics/BlockFormat.h"
 #include "fp4/Numerics/Half.h"
@@ -55,9 +56,7 @@ Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
                          "' of type f32, f16 or bf16, got " + argument.type);
   // One rounding to a significand of p bits is within 2^-p of the value; below
   // the smallest normal number, within half of the smallest subnormal.
-  double unit = *dtype == DType::BF16  ? std::ldexp(1.0, -8)
-                : *dtype == DType::F16 ? std::ldexp(1.0, -11)
-                                       : std::ldexp(1.0, -24);
+  double unit = roundingUnit(argument.type);
   double tiny =
       *dtype == DType::F16 ? std::ldexp(1.0, -25) : std::ldexp(1.0, -134);
   ExpectedOutput output{argument.name, NDArray(*dtype, std::move(shape)),
@@ -113,8 +112,8 @@ static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
   return matrix;
 }
 
-/// The matrix `name`: microscaled if there is an argument `<name>_scales`,
-/// times its tensor scale if there is `<name>_tensor_scale`, else floats.
+/// The matrix `name` but its tensor scale: microscaled if there is an argument
+/// `<name>_scales`, else floats.
 static Expected<Matrix> decodeMatrix(const KernelDescription &kernel,
                                      const KernelOperands &operands,
                                      const std::string &name) {
@@ -145,16 +144,6 @@ static Expected<Matrix> decodeMatrix(const KernelDescription &kernel,
     matrix = {elements->shape()[0], elements->shape()[1],
               std::vector<double>(floats->begin(), floats->end())};
   }
-  if (!kernel.findArgument(name + "_tensor_scale"))
-    return matrix;
-  Expected<NDArray> scale = findOperand(operands, name + "_tensor_scale");
-  if (!scale.ok())
-    return scale.status();
-  Expected<std::vector<float>> factor = scale->toFloat32();
-  if (!factor.ok())
-    return factor.status();
-  for (double &value : matrix.values)
-    value *= factor->front();
   return matrix;
 }
 
@@ -162,32 +151,93 @@ static Expected<Matrix> decodeMatrix(const KernelDescription &kernel,
 // The product
 //===----------------------------------------------------------------------===//
 
-/// Applies `activation` to a value with its bound. Relu and silu have slopes
-/// of at most 1.1; silu's approximate exponential and division add a few units
-/// in the last place of float32.
-static Status activate(const std::string &activation, double &value,
-                       double &bound) {
-  if (activation.empty() || activation == "none")
-    return Status::success();
-  if (activation == "relu") {
-    value = std::isnan(value) ? value : std::max(value, 0.0);
-    return Status::success();
-  }
-  if (activation == "silu") {
-    value = value / (1 + std::exp(-value));
-    bound = 1.1 * bound + std::ldexp(1.0, -18) * std::fabs(value);
-    return Status::success();
-  }
-  return Status::error("no activation '" + activation +
-                       "'; known: none, relu, silu");
+namespace {
+/// One of the products of a kernel: a gated kernel has two, whose weights
+/// alternate in groups of eight rows.
+struct Product {
+  size_t first, stride; // rows of `rhs`: first + n / 8 * stride + n % 8
+  double factor = 1;
+  std::vector<float> bias;
+  std::string activation;
+};
+
+/// All that a matmul needs but its left side.
+struct MatmulParts {
+  Matrix lhs, rhs;
+  std::vector<Product> products;
+  double productUnit;
+  Tail tail;
+  /// Operands of the tail: N values, or M x N.
+  std::vector<std::vector<float>> columns, matrices;
+};
+} // namespace
+
+static Expected<std::vector<float>> readFloats(const KernelOperands &operands,
+                                               const std::string &name,
+                                               int64_t count) {
+  Expected<NDArray> array = findOperand(operands, name);
+  if (!array.ok())
+    return array.status();
+  Expected<std::vector<float>> values = array->toFloat32();
+  if (values.ok() && int64_t(values->size()) != count)
+    return Status::error("expected a " + name + " of " + std::to_string(count) +
+                         " values, got " + std::to_string(values->size()));
+  return values;
 }
 
-Expected<std::vector<ExpectedOutput>>
-evaluateMatmul(const KernelDescription &kernel,
-               const KernelOperands &operands) {
-  const KernelArgument *out = kernel.findArgument("out");
-  if (!out)
-    return Status::error("expected an argument 'out'");
+/// Scale, bias and activation of product `index`.
+static Status readProduct(const KernelDescription &kernel,
+                          const KernelOperands &operands, unsigned index,
+                          int64_t columns, Product &product) {
+  std::string scale = index == 0 ? "rhs_tensor_scale" : "second_tensor_scale";
+  std::string bias = index == 0 ? "bias" : "second_bias";
+  product.activation =
+      kernel.meaning.field(index == 0 ? "activation" : "second_activation");
+  if (kernel.findArgument(scale)) {
+    Expected<std::vector<float>> factor = readFloats(operands, scale, 1);
+    if (!factor.ok())
+      return factor.status();
+    product.factor = factor->front();
+  }
+  product.bias.resize(size_t(columns));
+  if (!kernel.findArgument(bias))
+    return Status::success();
+  Expected<std::vector<float>> values = readFloats(operands, bias, columns);
+  if (!values.ok())
+    return values.status();
+  product.bias = std::move(*values);
+  return Status::success();
+}
+
+/// The tail with its operands, "column0", ..., "matrix0", ...
+static Status readTail(const KernelDescription &kernel,
+                       const KernelOperands &operands, int64_t rows,
+                       int64_t columns, MatmulParts &parts) {
+  std::vector<std::string> names = {"p0"};
+  if (parts.products.size() == 2)
+    names.push_back("p1");
+  for (const char *kind : {"column", "matrix"})
+    for (unsigned i = 0;; ++i) {
+      std::string name = kind + std::to_string(i);
+      if (!kernel.findArgument(name))
+        break;
+      bool isColumn = kind[0] == 'c';
+      Expected<std::vector<float>> values =
+          readFloats(operands, name, isColumn ? columns : rows * columns);
+      if (!values.ok())
+        return values.status();
+      (isColumn ? parts.columns : parts.matrices).push_back(std::move(*values));
+      names.push_back(name);
+    }
+  Expected<Tail> tail = Tail::parse(kernel.meaning.field("tail"), names);
+  if (!tail.ok())
+    return tail.status();
+  parts.tail = std::move(*tail);
+  return Status::success();
+}
+
+static Expected<MatmulParts> readParts(const KernelDescription &kernel,
+                                       const KernelOperands &operands) {
   Expected<Matrix> lhs = decodeMatrix(kernel, operands, "lhs");
   if (!lhs.ok())
     return lhs.status();
@@ -198,47 +248,101 @@ evaluateMatmul(const KernelDescription &kernel,
     return Status::error("expected operands of one depth, got " +
                          std::to_string(lhs->cols) + " and " +
                          std::to_string(rhs->cols));
-  std::vector<float> bias(size_t(rhs->rows));
-  if (kernel.findArgument("bias")) {
-    Expected<NDArray> array = findOperand(operands, "bias");
-    if (!array.ok())
-      return array.status();
-    Expected<std::vector<float>> values = array->toFloat32();
-    if (!values.ok())
-      return values.status();
-    if (values->size() != bias.size())
-      return Status::error("expected a bias of " + std::to_string(rhs->rows) +
-                           " values, got " + std::to_string(values->size()));
-    bias = *values;
+  if (kernel.findArgument("lhs_tensor_scale")) {
+    Expected<std::vector<float>> factor =
+        readFloats(operands, "lhs_tensor_scale", 1);
+    if (!factor.ok())
+      return factor.status();
+    for (double &value : lhs->values)
+      value *= factor->front();
   }
-  // A sum of K float32 products in any order, each addition rounded or
-  // truncated, is within K 2^-23 of the sum of magnitudes (Higham, Accuracy and
-  // Stability of Numerical Algorithms, section 4.2); scale factors and the bias
-  // add three more roundings.
-  double unit = double(lhs->cols + 3) * std::ldexp(1.0, -23);
+  bool isGated = kernel.meaning.field("gated") == "true";
+  if (isGated && rhs->rows % 16 != 0)
+    return Status::error("expected a gated kernel to have a multiple of 16 "
+                         "rows of weights, got " +
+                         std::to_string(rhs->rows));
+  MatmulParts parts;
+  int64_t columns = isGated ? rhs->rows / 2 : rhs->rows;
+  parts.productUnit = roundingUnit(kernel.meaning.field("product_type"));
+  for (unsigned i = 0; i < (isGated ? 2 : 1); ++i) {
+    Product product{i * 8, isGated ? size_t(16) : size_t(8), 1, {}, {}};
+    Status status = readProduct(kernel, operands, i, columns, product);
+    if (!status.ok())
+      return status;
+    parts.products.push_back(std::move(product));
+  }
+  Status status = readTail(kernel, operands, lhs->rows, columns, parts);
+  if (!status.ok())
+    return status;
+  parts.lhs = std::move(*lhs);
+  parts.rhs = std::move(*rhs);
+  return parts;
+}
+
+/// One element of a product, with its bias and activation.
+///
+/// A sum of K float32 products in any order, each addition rounded or
+/// truncated, is within K 2^-23 of the sum of magnitudes (Higham, Accuracy and
+/// Stability of Numerical Algorithms, section 4.2); scale factors and the bias
+/// add three more roundings.
+static Expected<Bounded> computeProduct(const MatmulParts &parts,
+                                        const Product &product, int64_t m,
+                                        int64_t n) {
+  int64_t depth = parts.lhs.cols;
+  size_t row = product.first + size_t(n) / 8 * product.stride + size_t(n) % 8;
+  const double *x = &parts.lhs.values[size_t(m * depth)];
+  const double *w = &parts.rhs.values[row * size_t(depth)];
+  double sum = 0, magnitude = 0;
+  for (int64_t k = 0; k < depth; ++k) {
+    double term = x[k] * w[k];
+    sum += term;
+    magnitude += std::fabs(term);
+  }
+  double bias = product.bias[size_t(n)];
+  double unit = double(depth + 3) * std::ldexp(1.0, -23);
+  Bounded value{sum * product.factor + bias,
+                unit *
+                    (magnitude * std::fabs(product.factor) + std::fabs(bias))};
+  Expected<Bounded> result = activate(product.activation, value);
+  if (result.ok())
+    result->bound +=
+        parts.productUnit * (std::fabs(result->value) + result->bound);
+  return result;
+}
+
+Expected<std::vector<ExpectedOutput>>
+evaluateMatmul(const KernelDescription &kernel,
+               const KernelOperands &operands) {
+  const KernelArgument *out = kernel.findArgument("out");
+  if (!out)
+    return Status::error("expected an argument 'out'");
+  Expected<MatmulParts> parts = readParts(kernel, operands);
+  if (!parts.ok())
+    return parts.status();
+  int64_t rows = parts->lhs.rows;
+  auto columns = int64_t(parts->products.front().bias.size());
   std::vector<double> values, bounds;
-  values.reserve(size_t(lhs->rows * rhs->rows));
-  bounds.reserve(values.capacity());
-  for (int64_t m = 0; m < lhs->rows; ++m)
-    for (int64_t n = 0; n < rhs->rows; ++n) {
-      const double *x = &lhs->values[size_t(m * lhs->cols)];
-      const double *w = &rhs->values[size_t(n * rhs->cols)];
-      double sum = 0, magnitude = std::fabs(bias[size_t(n)]);
-      for (int64_t k = 0; k < lhs->cols; ++k) {
-        double product = x[k] * w[k];
-        sum += product;
-        magnitude += std::fabs(product);
+  std::vector<Bounded> inputs;
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < columns; ++n) {
+      inputs.clear();
+      for (const Product &product : parts->products) {
+        Expected<Bounded> result = computeProduct(*parts, product, m, n);
+        if (!result.ok())
+          return result.status();
+        inputs.push_back(*result);
       }
-      double value = sum + bias[size_t(n)], bound = unit * magnitude;
-      Status status =
-          activate(kernel.meaning.field("activation"), value, bound);
-      if (!status.ok())
-        return status;
-      values.push_back(value);
-      bounds.push_back(bound);
+      for (const std::vector<float> &column : parts->columns)
+        inputs.push_back({column[size_t(n)], 0});
+      for (const std::vector<float> &matrix : parts->matrices)
+        inputs.push_back({matrix[size_t(m * columns + n)], 0});
+      Bounded result =
+          parts->tail.isEmpty() ? inputs.front() : parts->tail.evaluate(inputs);
+      values.push_back(result.value);
+      bounds.push_back(result.bound);
     }
   Expected<ExpectedOutput> output = makeFloatOutput(
-      *out, {lhs->rows, rhs->rows}, std::move(values), std::move(bounds));
+      *out, {rows, columns}, std::move(values), std::move(bounds));
   if (!output.ok())
     return output.status();
   return std::vector<ExpectedOutput>{std::move(*output)};

@@ -69,6 +69,7 @@ struct MeaningEntry {
 
 static constexpr MeaningEntry kMeanings[] = {
     {"matmul", evaluateMatmul},
+    {"quantize", evaluateQuantize},
 };
 
 Expected<std::vector<ExpectedOutput>>

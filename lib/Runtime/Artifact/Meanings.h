@@ -34,6 +34,11 @@ Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
 
+/// "quantize": elements and scales = blocks of the rotated input.
+Expected<std::vector<ExpectedOutput>>
+evaluateQuantize(const KernelDescription &kernel,
+                 const KernelOperands &operands);
+
 } // namespace fp4::runtime
 
 #endif // FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H

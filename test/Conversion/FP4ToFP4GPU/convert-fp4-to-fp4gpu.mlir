@@ -54,10 +54,10 @@ func.func @keeps_float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x5
 // CHECK-SAME: %lhs: memref<256x512xf4E2M1FN>, %lhs_scales: memref<2x4x32x4x4xf8E8M0FNU>,
 // CHECK-SAME: %rhs: memref<384x512xf4E2M1FN>, %rhs_scales: memref<3x4x32x4x4xf8E8M0FNU>,
 // CHECK-SAME: %out: memref<256x384xf32>)
-// SM120-NEXT: schedule <tile = 128x128x128, stages = 5, warps = 2x2>
+// SM120-NEXT: schedule <tile = 64x64x256, stages = 5, warps = 2x2>
 // SM100-NEXT: schedule <tile = 128x128x256, stages = 6, warps = 4x1>
 // CHECK: fp4gpu.for_tiles (%{{.*}}, %{{.*}}) in [256, 384] {
-// SM120: fp4gpu.pipeline 4
+// SM120: fp4gpu.pipeline 2
 // SM100: fp4gpu.pipeline 2
 // CHECK: fp4gpu.epilogue
 // CHECK-NEXT: ^bb0(%[[X:.*]]: f32):

@@ -4,25 +4,34 @@
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_1x4096x4096_bf16
-// CHECK-SAME: tile = 8x128x256, stages = 5, warps = 1x4, swapped
-// CHECK-SAME: up to 8 rows
+// CHECK-SAME: tile = 8x32x256, stages = 8, warps = 1x2, swapped>
+// CHECK-SAME: up to 8 rows, and narrow tiles
 func.func @decode_one(%x: !fp4.tensor<1x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<1x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<1x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<1x4096xbf16>
   return %y : tensor<1x4096xbf16>
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
-// CHECK-SAME: matmul_mxfp4_16x4096x4096_bf16
-// CHECK-SAME: tile = 16x128x256, stages = 4, warps = 1x4, swapped
+// CHECK-SAME: matmul_mxfp4_1x16384x4096_bf16
+// CHECK-SAME: tile = 8x128x256, stages = 5, warps = 1x4, swapped>
+// CHECK-SAME: up to 8 rows: the weight streams
+func.func @decode_wide(%x: !fp4.tensor<1x4096, #fp4.mxfp4>, %w: !fp4.tensor<16384x4096, #fp4.mxfp4>) -> tensor<1x16384xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<1x4096, #fp4.mxfp4>, !fp4.tensor<16384x4096, #fp4.mxfp4> -> tensor<1x16384xbf16>
+  return %y : tensor<1x16384xbf16>
+}
+
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_16x8192x4096_bf16
+// CHECK-SAME: tile = 16x64x256, stages = 8, warps = 1x4, swapped>
 // CHECK-SAME: up to 16 rows
-func.func @decode_sixteen(%x: !fp4.tensor<16x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<16x4096xbf16> {
-  %y = fp4.matmul %x, %w : !fp4.tensor<16x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<16x4096xbf16>
-  return %y : tensor<16x4096xbf16>
+func.func @decode_sixteen(%x: !fp4.tensor<16x4096, #fp4.mxfp4>, %w: !fp4.tensor<8192x4096, #fp4.mxfp4>) -> tensor<16x8192xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<16x4096, #fp4.mxfp4>, !fp4.tensor<8192x4096, #fp4.mxfp4> -> tensor<16x8192xbf16>
+  return %y : tensor<16x8192xbf16>
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_16x4096x96_bf16
-// CHECK-SAME: tile = 16x128x128
+// CHECK-SAME: tile = 16x32x128, stages = 8, warps = 1x2, swapped>
 // CHECK-SAME: up to 16 rows
 func.func @small_depth(%x: !fp4.tensor<16x96, #fp4.mxfp4>, %w: !fp4.tensor<4096x96, #fp4.mxfp4>) -> tensor<16x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<16x96, #fp4.mxfp4>, !fp4.tensor<4096x96, #fp4.mxfp4> -> tensor<16x4096xbf16>
@@ -30,17 +39,17 @@ func.func @small_depth(%x: !fp4.tensor<16x96, #fp4.mxfp4>, %w: !fp4.tensor<4096x
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
-// CHECK-SAME: matmul_mxfp4_30x4096x4096_bf16
+// CHECK-SAME: matmul_mxfp4_30x16384x4096_bf16
 // CHECK-SAME: tile = 32x128x256, stages = 4, warps = 1x4>
 // CHECK-SAME: up to 32 rows
-func.func @thirty(%x: !fp4.tensor<30x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<30x4096xbf16> {
-  %y = fp4.matmul %x, %w : !fp4.tensor<30x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<30x4096xbf16>
-  return %y : tensor<30x4096xbf16>
+func.func @thirty(%x: !fp4.tensor<30x4096, #fp4.mxfp4>, %w: !fp4.tensor<16384x4096, #fp4.mxfp4>) -> tensor<30x16384xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<30x4096, #fp4.mxfp4>, !fp4.tensor<16384x4096, #fp4.mxfp4> -> tensor<30x16384xbf16>
+  return %y : tensor<30x16384xbf16>
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_60x4096x4096_bf16
-// CHECK-SAME: tile = 64x128x256, stages = 3, warps = 2x2>
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2>
 // CHECK-SAME: up to 64 rows
 func.func @sixty(%x: !fp4.tensor<60x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<60x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<60x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<60x4096xbf16>
@@ -49,11 +58,29 @@ func.func @sixty(%x: !fp4.tensor<60x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_200x4096x4096_bf16
-// CHECK-SAME: tile = 128x128x128, stages = 5, warps = 2x2>
-// CHECK-SAME: the tile for any number of rows
+// CHECK-SAME: tile = 64x128x128, stages = 7, warps = 2x2>
+// CHECK-SAME: half of 128x128
 func.func @hundreds(%x: !fp4.tensor<200x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<200x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<200x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<200x4096xbf16>
   return %y : tensor<200x4096xbf16>
+}
+
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_200x256x4096_bf16
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2>
+// CHECK-SAME: a quarter of 128x128
+func.func @few_tiles(%x: !fp4.tensor<200x4096, #fp4.mxfp4>, %w: !fp4.tensor<256x4096, #fp4.mxfp4>) -> tensor<200x256xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<200x4096, #fp4.mxfp4>, !fp4.tensor<256x4096, #fp4.mxfp4> -> tensor<200x256xbf16>
+  return %y : tensor<200x256xbf16>
+}
+
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_1024x2048x4096_bf16
+// CHECK-SAME: tile = 128x128x128, stages = 5, warps = 2x2>
+// CHECK-SAME: enough tiles
+func.func @thousand(%x: !fp4.tensor<1024x4096, #fp4.mxfp4>, %w: !fp4.tensor<2048x4096, #fp4.mxfp4>) -> tensor<1024x2048xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<1024x4096, #fp4.mxfp4>, !fp4.tensor<2048x4096, #fp4.mxfp4> -> tensor<1024x2048xbf16>
+  return %y : tensor<1024x2048xbf16>
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu

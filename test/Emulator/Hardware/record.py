@@ -24,6 +24,7 @@ import ctypes
 import datetime
 import json
 import os
+import re
 import struct
 import sys
 import zlib
@@ -64,8 +65,8 @@ class Driver:
     def version(self):
         """As nvidia-smi shows it, or the CUDA version that it supports."""
         try:
-            return open("/proc/driver/nvidia/version").read().split("Module")[1].split()[0]
-        except (OSError, IndexError):
+            return re.search(r"\d+\.\d+\.\d+", open("/proc/driver/nvidia/version").read())[0]
+        except (OSError, TypeError):
             version = ctypes.c_int()
             self.check("cuDriverGetVersion", ctypes.byref(version))
             return f"CUDA {version.value}"

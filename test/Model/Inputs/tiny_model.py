@@ -234,15 +234,17 @@ class Model:
         return total
 
 
-def perplexity(args):
-    model = Model(args.directory)
-    raw = args.tokens.read_bytes()
+def print_perplexity(model, tokens, length):
+    raw = tokens.read_bytes()
     ids = struct.unpack(f"<{len(raw) // 2}H", raw)
-    starts = range(0, len(ids) - args.length + 1, args.length)
-    length = args.length
+    starts = range(0, len(ids) - length + 1, length)
     total = sum(model.surprise(ids[start : start + length + 1], length) for start in starts)
     count = min(len(starts) * length, len(ids) - 1)
     print(f"perplexity: {math.exp(total / count):.4f}")
+
+
+def perplexity(args):
+    print_perplexity(Model(args.directory), args.tokens, args.length)
 
 
 def main():

@@ -108,7 +108,102 @@ TEST(Matmul, Applies_activations) {
               -31 / (1 + std::exp(31.0)), 1e-25);
   kernel.meaning.fields["activation"] = "tanh";
   EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
-            "kernel 'k': no activation 'tanh'; known: none, relu, silu");
+            "kernel 'k': no activation 'tanh'; known: none, relu, gelu, silu, "
+            "gelu_tanh");
+}
+
+TEST(Matmul, Knows_both_forms_of_gelu) {
+  KernelDescription kernel = nvfp4Kernel();
+  KernelOperands operands = nvfp4Operands();
+  // 16 * 4 * (1/32) - 1 = 1.
+  operands.arrays.insert_or_assign("lhs_tensor_scale", scalar(0.03125f));
+  operands.arrays.insert_or_assign("bias", NDArray::fromFloats({1}, {-1}));
+  kernel.meaning.fields["activation"] = "gelu";
+  // The normal distribution function at 1.
+  EXPECT_NEAR(evaluateMeaning(kernel, operands)->front().values[0],
+              0.841344746068543, 1e-14);
+  kernel.meaning.fields["activation"] = "gelu_tanh";
+  // 0.5 * (1 + tanh(sqrt(2 / pi) * 1.044715)).
+  double u = std::sqrt(2 / 3.14159265358979323846) * 1.044715;
+  EXPECT_NEAR(evaluateMeaning(kernel, operands)->front().values[0],
+              0.5 * (1 + std::tanh(u)), 1e-14);
+}
+
+/// Two products of depth 2 over 16 rows of weights, 8 columns each: row r of
+/// the weights is (r, 1), the left side (1, 100), so the product is r + 100.
+static KernelDescription gatedKernel(const std::string &tail) {
+  KernelDescription kernel;
+  kernel.name = "k";
+  for (const char *name : {"lhs", "rhs", "column0", "matrix0", "out"})
+    kernel.arguments.push_back(pointer(name, "f32"));
+  kernel.meaning = {
+      "matmul", {{"activation", "none"}, {"gated", "true"}, {"tail", tail}}};
+  return kernel;
+}
+
+static KernelOperands gatedOperands() {
+  KernelOperands operands;
+  std::vector<float> weights, columns, matrix;
+  for (int r = 0; r < 16; ++r) {
+    weights.push_back(float(r));
+    weights.push_back(1);
+  }
+  for (int n = 0; n < 8; ++n) {
+    columns.push_back(float(n));
+    matrix.push_back(1000);
+  }
+  operands.arrays.emplace("lhs", NDArray::fromFloats({1, 2}, {1, 100}));
+  operands.arrays.emplace("rhs", NDArray::fromFloats({16, 2}, weights));
+  operands.arrays.emplace("column0", NDArray::fromFloats({8}, columns));
+  operands.arrays.emplace("matrix0", NDArray::fromFloats({1, 8}, matrix));
+  return operands;
+}
+
+TEST(Matmul, Evaluates_gates_and_tails) {
+  auto outputs = evaluateMeaning(
+      gatedKernel("t0 = mulf:f32 p0 p1; t1 = fma:f32 column0 -2.0E+0 t0; "
+                  "t2 = addf:f32 t1 matrix0"),
+      gatedOperands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // Column n: first product 100 + n, second 108 + n.
+  for (int n = 0; n < 8; ++n)
+    EXPECT_EQ(outputs->front().values[size_t(n)],
+              (100 + n) * (108 + n) - 2 * n + 1000);
+}
+
+TEST(Matmul, Rounds_in_the_bounds_of_tails) {
+  auto boundOf = [](const std::string &tail) {
+    return evaluateMeaning(gatedKernel(tail), gatedOperands())
+        ->front()
+        .bounds[0];
+  };
+  double single = boundOf("t0 = negf:f32 p0"),
+         half = boundOf("t0 = truncf:bf16 p0; t1 = extf:f32 t0");
+  // 100 and one rounding to bfloat16, 2^-8 of it.
+  EXPECT_GT(half, single + 100.0 / 256);
+  EXPECT_LT(half, single + 101.0 / 128);
+  // exp(100) leaves float32, and 1 over it may become 0.
+  EXPECT_GE(boundOf("t0 = exp:f32 p0; t1 = divf:f32 1 t0"), std::exp(-100.0));
+  EXPECT_LT(boundOf("t0 = divf:f32 1 p0"), 1e-5);
+  // A product of two values near 100 has the bounds of both, times 100.
+  EXPECT_GT(boundOf("t0 = mulf:f32 p0 p1"), 200 * (single / 2));
+}
+
+TEST(Matmul, Says_what_is_wrong_with_a_tail) {
+  auto message = [](const std::string &tail) {
+    return evaluateMeaning(gatedKernel(tail), gatedOperands()).message();
+  };
+  for (const char *tail :
+       {"t0 = select:f32 p0 p1 p0", "t0 = addf:f32 p0", "t0 = addf:f32 p0 p2",
+        "t0 = addf p0 p1", "t0 = addf:i32 p0 p1", "t0 addf:f32 p0 p1"})
+    EXPECT_EQ(message(tail), "kernel 'k': expected operations like 't0 = "
+                             "addf:f32 p0 1.5' in meaning.tail, got '" +
+                                 std::string(tail) + "'");
+  KernelOperands operands = gatedOperands();
+  operands.arrays.insert_or_assign("rhs", NDArray(DType::F32, {12, 2}));
+  EXPECT_EQ(evaluateMeaning(gatedKernel(""), operands).message(),
+            "kernel 'k': expected a gated kernel to have a multiple of 16 rows "
+            "of weights, got 12");
 }
 
 TEST(Matmul, Takes_float_operands_and_rounds_the_result_to_its_type) {
@@ -144,10 +239,93 @@ TEST(Matmul, Says_what_is_wrong) {
   EXPECT_EQ(message(), "kernel 'k': expected meaning.lhs_format to be a block "
                        "format, got 'nvfp5'");
   kernel.meaning.kind = "sort";
-  EXPECT_EQ(message(), "kernel 'k': no meaning of kind 'sort'; known: matmul");
+  EXPECT_EQ(message(),
+            "kernel 'k': no meaning of kind 'sort'; known: matmul, quantize");
   kernel.meaning.kind = "";
   EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
-                       "known: matmul");
+                       "known: matmul, quantize");
+}
+
+/// Two rows of one MXFP4 block; with 32 columns, elements are padded to 32
+/// bytes a row.
+static KernelDescription quantizeKernel() {
+  KernelDescription kernel;
+  kernel.name = "q";
+  kernel.meaning = {"quantize", {{"format", "mxfp4"}, {"scale_rule", "floor"}}};
+  return kernel;
+}
+
+static KernelOperands quantizeOperands() {
+  KernelOperands operands;
+  // Row 0 is 3 everywhere, row 1 is 0 but for a 12 in column 1.
+  std::vector<float> values(64);
+  std::fill_n(values.begin(), 32, 3.0f);
+  values[33] = 12;
+  operands.arrays.emplace("input", NDArray::fromFloats({2, 32}, values));
+  operands.arrays.emplace("elements", bytes({2, 32}, 0));
+  operands.arrays.emplace("scales", bytes({1, 1, 32, 4, 4}, 0));
+  return operands;
+}
+
+TEST(Quantize, Packs_elements_and_scales) {
+  auto outputs = evaluateMeaning(quantizeKernel(), quantizeOperands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  ASSERT_EQ(outputs->size(), 2u);
+  // floor: exponent 1 - 2 = -1, scale 0.5 (126), 3 / 0.5 = 6: code 7.
+  const NDArray &elements = outputs->at(0).array;
+  EXPECT_EQ(elements.bytes()[0], 0x77);
+  EXPECT_EQ(elements.bytes()[15], 0x77);
+  EXPECT_EQ(elements.bytes()[16], 0) << "padding";
+  // 12: exponent 3 - 2 = 1, scale 2 (128), 12 / 2 = 6: high nibble of byte 0.
+  EXPECT_EQ(elements.bytes()[32], 0x70);
+  const NDArray &scales = outputs->at(1).array;
+  EXPECT_EQ(scales.bytes()[0], 126);
+  EXPECT_EQ(scales.bytes()[16], 128);
+  EXPECT_EQ(scales.bytes()[32], 0) << "padding";
+}
+
+TEST(Quantize, Rotates_with_signs) {
+  KernelDescription kernel = quantizeKernel();
+  kernel.meaning.fields["rotation"] = "2";
+  kernel.meaning.fields["signs"] = "+-";
+  auto outputs = evaluateMeaning(kernel, quantizeOperands());
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // (3, -3) H = (0, 6 / sqrt(2)): 4.24 with scale 1 is 4, code 6.
+  EXPECT_EQ(outputs->at(0).array.bytes()[0], 0x60);
+  EXPECT_EQ(outputs->at(1).array.bytes()[0], 127);
+}
+
+TEST(Quantize, Says_what_is_wrong) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  auto message = [&] { return evaluateMeaning(kernel, operands).message(); };
+  operands.arrays.insert_or_assign("scales", bytes({2, 1, 32, 4, 4}, 0));
+  EXPECT_EQ(message(),
+            "kernel 'q': expected elements and scales of [2, 32] values, got "
+            "[2, 32] and [2, 1, 32, 4, 4]");
+  operands.arrays.insert_or_assign("input", NDArray(DType::F32, {2, 31}));
+  EXPECT_EQ(message(), "kernel 'q': expected an input matrix with a multiple "
+                       "of 32 columns, got [2, 31]");
+  operands.arrays.emplace("tensor_scale", scalar(-1));
+  kernel.meaning.fields = {{"format", "nvfp4"}, {"scale_rule", "absmax"}};
+  EXPECT_EQ(message(), "kernel 'q': expected a tensor scale that is positive "
+                       "and finite, got -1.000000");
+  kernel.meaning.fields["rotation"] = "3";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.rotation to be a power of "
+                       "two in 2..1024, got '3'");
+  kernel.meaning.fields["rotation"] = "4";
+  kernel.meaning.fields["signs"] = "+-+";
+  EXPECT_EQ(message(), "kernel 'q': expected 4 signs, as many as "
+                       "meaning.rotation, got 3");
+  kernel.meaning.fields["signs"] = "1010";
+  EXPECT_EQ(message(),
+            "kernel 'q': expected meaning.signs to be '+' and '-', got '1010'");
+  kernel.meaning.fields["scale_rule"] = "floor";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.scale_rule to be a rule "
+                       "for nvfp4, got 'floor'");
+  kernel.meaning.fields["format"] = "mxfp8e4m3";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4 or "
+                       "mxfp4, got 'mxfp8e4m3'");
 }
 
 TEST(CompareOutput, Counts_what_is_out_of_bounds) {

@@ -65,6 +65,16 @@ TEST(SM120Matmul, BlocksLoopOverTiles) {
   check("sm_120a", c);
 }
 
+TEST(SM120Matmul, GroupsOfRowTiles) {
+  // 19 tiles of rows: a group of 16 and one of 3, times three of columns.
+  Case c{"nvfp4", 300, 136, 64};
+  c.schedule = "tile = 16x64x64, stages = 2, warps = 1x2";
+  c.blocks = 4;
+  check("sm_120a", c);
+  c.hasDynamicRows = true;
+  check("sm_120a", c);
+}
+
 TEST(SM120Matmul, RaggedEdges) {
   Case c{"nvfp4", 200, 136, 256};
   check("sm_120a", c);

@@ -195,6 +195,16 @@ public:
                               size_t paramBytes,
                               const LaunchOptions &options = {});
 
+  /// Runs `kernel` in the late, the early and two random modes, each from the
+  /// present contents of device memory, and fails if the contents behind them
+  /// differ (with mode, address and bytes), or with the trap of a launch. A
+  /// correct program passes. Memory then holds what the late mode left.
+  Expected<Statistics> compareAsyncModes(const Module &module,
+                                         std::string_view kernel,
+                                         const LaunchConfig &config,
+                                         const void *params, size_t paramBytes,
+                                         const LaunchOptions &options = {});
+
 private:
   struct Impl;
   std::unique_ptr<Impl> impl;

@@ -1,16 +1,16 @@
-//===- RandomInputs.cpp - Inputs for a first try --------------------------===//
+//===- DrawnInputs.cpp - Inputs for a first try --------------------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "RandomInputs.h"
+#include "fp4/Runtime/Artifact/DrawnInputs.h"
 #include "fp4/Numerics/Half.h"
 #include <cstring>
 #include <random>
 
-namespace fp4 {
+namespace fp4::runtime {
 
 /// An E4M3 or E8M0 code in 2^-4 .. 2^4.
 static uint8_t drawScale(const std::string &type, std::mt19937_64 &random) {
@@ -36,7 +36,7 @@ static Status fillFloats(NDArray &array, std::mt19937_64 &random) {
   return Status::success();
 }
 
-static Status fill(NDArray &array, const runtime::ProgramValue &value,
+static Status fill(NDArray &array, const ProgramValue &value,
                    std::mt19937_64 &random) {
   bool isScale = value.type == "f8E4M3FN" || value.type == "f8E8M0FNU";
   bool isFloat = array.dtype() == DType::F32 || array.dtype() == DType::F16 ||
@@ -53,16 +53,16 @@ static Status fill(NDArray &array, const runtime::ProgramValue &value,
   return Status::success();
 }
 
-Expected<TensorMap> drawInputs(const runtime::Artifact &artifact,
-                               runtime::Sizes &sizes, uint64_t seed) {
+Expected<TensorMap> drawInputs(const Artifact &artifact, Sizes &sizes,
+                               uint64_t seed) {
   std::mt19937_64 random(seed);
   TensorMap inputs;
-  for (const runtime::ProgramValue &value : artifact.inputs()) {
+  for (const ProgramValue &value : artifact.inputs()) {
     std::vector<int64_t> shape;
-    for (const runtime::Size &size : value.shape) {
+    for (const Size &size : value.shape) {
       if (!size.isStatic())
         sizes.emplace(size.symbol, kUsualSize);
-      shape.push_back(*runtime::evaluateSize(size, sizes));
+      shape.push_back(*evaluateSize(size, sizes));
     }
     Expected<size_t> bytes = byteSizeOf(value.dtype, shape);
     if (!bytes.ok())
@@ -75,4 +75,4 @@ Expected<TensorMap> drawInputs(const runtime::Artifact &artifact,
   return inputs;
 }
 
-} // namespace fp4
+} // namespace fp4::runtime
