@@ -40,7 +40,10 @@ struct TilePlan {
     return mlir::cast<mlir::MemRefType>(source.getType());
   }
   /// Bytes of a row of elements.
-  int64_t getRowBytes() const { return getShape()[1] / 2; }
+  int64_t getRowBytes() const { return getShape()[1] * getBits() / 8; }
+  unsigned getBits() const {
+    return type.getElementType().getIntOrFloatBitWidth();
+  }
 };
 
 struct KernelPlan {

@@ -3,7 +3,7 @@
 // CHECK: error: unsupported target 'sm_90'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
 
 func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{'fp4.matmul' op has no kernel for sm_120a: expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}
+  // expected-error @below {{'fp4.matmul' op has no kernel for sm_120a: expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : tensor<256x512xf32>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -11,7 +11,7 @@ func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #f
 // -----
 
 func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.nvfp4>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -20,7 +20,7 @@ func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<3
 
 func.func @other_block_size(%x: !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>,
                             %w: !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>, !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>> -> tensor<256x384xf32>
   return
 }
