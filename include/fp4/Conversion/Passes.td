@@ -128,7 +128,8 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
 def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
   let summary = "Make a kernel of each matmul of 4-bit matrices";
   let description = [{
-    Replaces each `fp4.matmul` of two matrices of the same 4-bit format by
+    Replaces each `fp4.matmul` of two matrices of the same 4-bit format, or of
+    two MXFP8 ones, by
     `fp4gpu.prepack` of both operands and `fp4gpu.launch` of an `fp4gpu.kernel`
     with a schedule for the target, or the one that the attribute
     `fp4gpu.schedule` of the matmul asks for; a remark of the category `fp4gpu`

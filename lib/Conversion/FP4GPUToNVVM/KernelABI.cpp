@@ -174,7 +174,7 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
   if (source.getElementType().isBF16())
     return describeActivationMap(tile);
-  int64_t rowBytes = source.getDimSize(1) / 2;
+  int64_t rowBytes = source.getDimSize(1) * tile.getBits() / 8;
   Attribute rows = source.isDynamicDim(0)
                        ? describeSize(plan, b, tile.followsRows ? 0 : 1)
                        : b.getI64IntegerAttr(source.getDimSize(0));

@@ -151,9 +151,12 @@ public:
     /// First byte of the word, and which lanes of each quad hold it.
     int64_t byteId, threadId;
   };
-  /// m16n8k64 of e2m1 by e2m1.
-  Values mmaBlockScaled(ScaleKind kind, mlir::ValueRange a, mlir::ValueRange b,
-                        mlir::ValueRange c, LaneScale scaleA, LaneScale scaleB);
+  /// m16n8k64 of e2m1 by e2m1, or m16n8k32 of 8-bit elements, of types
+  /// `elementA` and `elementB`.
+  Values mmaBlockScaled(ScaleKind kind, mlir::Type elementA,
+                        mlir::Type elementB, mlir::ValueRange a,
+                        mlir::ValueRange b, mlir::ValueRange c,
+                        LaneScale scaleA, LaneScale scaleB);
 
   //===--------------------------------------------------------------------===//
   // tcgen05 (NVVMTensorMemory.cpp)

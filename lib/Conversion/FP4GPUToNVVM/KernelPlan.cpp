@@ -146,9 +146,12 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
       return plan.kernel.emitOpError()
              << "expected a tile of multiples or divisors of " << kScaleTileRows
              << " rows and columns, got " << rows << "x" << columns;
-  if (!llvm::is_contained({64, 128, 256}, depth))
+  // Rows of 32, 64 or 128 bytes, the widths of swizzles.
+  int64_t perByte = 8 / plan.lhs.getBits();
+  if (!llvm::is_contained({32, 64, 128}, plan.lhs.getRowBytes()))
     return plan.kernel.emitOpError()
-           << "expected a tile depth of 64, 128 or 256, got " << depth;
+           << "expected a tile depth of " << 32 * perByte << ", "
+           << 64 * perByte << " or " << 128 * perByte << ", got " << depth;
   if (plan.epilogue.getGated() &&
       (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
     return plan.epilogue.emitOpError() << "expected a gated product with a "

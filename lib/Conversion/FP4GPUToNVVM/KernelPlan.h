@@ -43,7 +43,10 @@ struct TilePlan {
   /// else a box for each 64 columns.
   bool isOneBox() const { return getSourceType().getDimSize(1) % 64 == 0; }
   /// Bytes of a row of elements.
-  int64_t getRowBytes() const { return getShape()[1] / 2; }
+  int64_t getRowBytes() const { return getShape()[1] * getBits() / 8; }
+  unsigned getBits() const {
+    return type.getElementType().getIntOrFloatBitWidth();
+  }
 };
 
 struct KernelPlan {

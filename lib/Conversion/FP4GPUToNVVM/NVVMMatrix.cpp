@@ -68,23 +68,37 @@ Value KernelBuilder::mulBF16x2(Value a, Value b) {
   return LLVM::BitcastOp::create(*this, getI32Type(), product);
 }
 
-Values KernelBuilder::mmaBlockScaled(ScaleKind kind, ValueRange a, ValueRange b,
+static NVVM::MMATypes getMMAType(Type element) {
+  if (isa<Float8E4M3FNType>(element))
+    return NVVM::MMATypes::e4m3;
+  return isa<Float8E5M2Type>(element) ? NVVM::MMATypes::e5m2
+                                      : NVVM::MMATypes::e2m1;
+}
+
+Values KernelBuilder::mmaBlockScaled(ScaleKind kind, Type elementA,
+                                     Type elementB, ValueRange a, ValueRange b,
                                      ValueRange c, LaneScale scaleA,
                                      LaneScale scaleB) {
   auto i16 = [&](int64_t value) -> Value {
     return LLVM::ConstantOp::create(*this, getI16IntegerAttr(value));
   };
   bool isUE4M3 = kind == ScaleKind::UE4M3;
-  std::array<NVVM::MMATypes, 2> e2m1 = {NVVM::MMATypes::e2m1,
-                                        NVVM::MMATypes::e2m1};
+  bool is8Bit = elementA.getIntOrFloatBitWidth() == 8;
+  std::array<NVVM::MMATypes, 2> types = {getMMAType(elementA),
+                                         getMMAType(elementB)};
+  auto vector = is8Bit    ? NVVM::ScaleVecSize::X1
+                : isUE4M3 ? NVVM::ScaleVecSize::X4
+                          : NVVM::ScaleVecSize::X2;
+  auto instruction = is8Bit    ? NVVM::MMABlockScaleKind::MXF8F6F4
+                     : isUE4M3 ? NVVM::MMABlockScaleKind::MXF4NVF4
+                               : NVVM::MMABlockScaleKind::MXF4;
   Value result = NVVM::MmaBlockScaleOp::create(
       *this, repeatedStruct(getF32Type(), 4), a, b, c, scaleA.word,
       i16(scaleA.byteId), i16(scaleA.threadId), scaleB.word, i16(scaleB.byteId),
-      i16(scaleB.threadId), ArrayRef<int64_t>{16, 8, 64}, e2m1,
-      isUE4M3 ? NVVM::ScaleVecSize::X4 : NVVM::ScaleVecSize::X2,
+      i16(scaleB.threadId), ArrayRef<int64_t>{16, 8, is8Bit ? 32 : 64}, types,
+      vector,
       isUE4M3 ? NVVM::BlockScaleFormat::UE4M3 : NVVM::BlockScaleFormat::UE8M0,
-      isUE4M3 ? NVVM::MMABlockScaleKind::MXF4NVF4
-              : NVVM::MMABlockScaleKind::MXF4);
+      instruction);
   return extractAll(*this, result);
 }
 

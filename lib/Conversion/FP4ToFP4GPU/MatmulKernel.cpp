@@ -24,12 +24,22 @@ namespace fp4::gpu {
 // Problems
 //===----------------------------------------------------------------------===//
 
+static StringRef getFormatName(FormatAttr format) {
+  numerics::BlockFormat block = format.getBlockFormat();
+  if (block.element == numerics::ElementFormat::E4M3)
+    return "mxfp8e4m3";
+  if (block.element == numerics::ElementFormat::E5M2)
+    return "mxfp8e5m2";
+  return block.scale == numerics::ScaleFormat::UE4M3 ? "nvfp4" : "mxfp4";
+}
+
 std::string MatmulProblem::getName() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  bool isNVFP4 = format.getBlockFormat().scale == numerics::ScaleFormat::UE4M3;
-  os << "matmul_" << (isNVFP4 ? "nvfp4" : "mxfp4") << "_"
-     << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
+  os << "matmul_" << getFormatName(format) << "_";
+  if (weightFormat != format)
+    os << getFormatName(weightFormat) << "_";
+  os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
      << depth << "_" << resultType;
   if (biasType)
     os << "_bias_" << biasType;
@@ -60,7 +70,11 @@ static std::string printSize(int64_t size) {
 static bool isServed(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
   unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
-  return isKernelFormat(format) && block.blockCols == expected;
+  return isPrepackedFormat(format) && block.blockCols == expected;
+}
+
+static bool is8Bit(FormatAttr format) {
+  return format.getElementStorageType().getIntOrFloatBitWidth() == 8;
 }
 
 FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
@@ -71,11 +85,15 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   };
   auto lhs = dyn_cast<MicroscaledTensorType>(matmul.getLhs().getType());
   auto rhs = dyn_cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  if (!lhs || !rhs || lhs.getFormat() != rhs.getFormat() ||
-      !isServed(lhs.getFormat()))
-    return fail("expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4");
+  if (!lhs || !rhs || !isServed(lhs.getFormat()) ||
+      !isServed(rhs.getFormat()) ||
+      (lhs.getFormat() != rhs.getFormat() &&
+       (!is8Bit(lhs.getFormat()) || !is8Bit(rhs.getFormat()))))
+    return fail("expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two "
+                "of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2");
   MatmulProblem problem;
   problem.format = lhs.getFormat();
+  problem.weightFormat = rhs.getFormat();
   problem.rows = lhs.getShape()[0];
   problem.columns = rhs.getShape()[0];
   problem.depth = lhs.getNumCols();
@@ -138,8 +156,8 @@ public:
   KernelOp create();
 
 private:
-  MemRefType elementsType(int64_t rows);
-  MemRefType scalesType(int64_t rows);
+  MemRefType elementsType(FormatAttr format, int64_t rows);
+  MemRefType scalesType(FormatAttr format, int64_t rows);
   void declareArguments();
   void declareTail();
   DictionaryAttr describeMeaning();
@@ -174,27 +192,31 @@ private:
 };
 } // namespace
 
-MemRefType MatmulKernelBuilder::elementsType(int64_t rows) {
-  auto matrix = MicroscaledTensorType::get(
-      b.getContext(), {rows, problem.depth}, problem.format);
-  int64_t depth = 2 * getPrepackedElementsType(matrix).getDimSize(1);
-  return MemRefType::get({rows, depth}, problem.format.getElementStorageType());
+MemRefType MatmulKernelBuilder::elementsType(FormatAttr format, int64_t rows) {
+  auto matrix =
+      MicroscaledTensorType::get(b.getContext(), {rows, problem.depth}, format);
+  int64_t bytes = getPrepackedElementsType(matrix).getDimSize(1);
+  return MemRefType::get({rows, bytes * 8 / problem.getBits()},
+                         format.getElementStorageType());
 }
 
-MemRefType MatmulKernelBuilder::scalesType(int64_t rows) {
-  auto matrix = MicroscaledTensorType::get(
-      b.getContext(), {rows, problem.depth}, problem.format);
+MemRefType MatmulKernelBuilder::scalesType(FormatAttr format, int64_t rows) {
+  auto matrix =
+      MicroscaledTensorType::get(b.getContext(), {rows, problem.depth}, format);
   return MemRefType::get(getPrepackedScalesType(matrix).getShape(),
-                         problem.format.getScaleStorageType());
+                         format.getScaleStorageType());
 }
 
 void MatmulKernelBuilder::declareArguments() {
   auto scalar = MemRefType::get({}, b.getF32Type());
-  lhs = signature.add("lhs", elementsType(problem.rows));
-  lhsScales = signature.add("lhs_scales", scalesType(problem.rows));
-  rhs = signature.add("rhs", elementsType(problem.getProductColumns()));
+  lhs = signature.add("lhs", elementsType(problem.format, problem.rows));
+  lhsScales =
+      signature.add("lhs_scales", scalesType(problem.format, problem.rows));
+  rhs = signature.add(
+      "rhs", elementsType(problem.weightFormat, problem.getProductColumns()));
   rhsScales =
-      signature.add("rhs_scales", scalesType(problem.getProductColumns()));
+      signature.add("rhs_scales", scalesType(problem.weightFormat,
+                                             problem.getProductColumns()));
   if (problem.format.hasTensorScale()) {
     lhsTensorScale = signature.add("lhs_tensor_scale", scalar);
     products[0].rhsTensorScale = signature.add("rhs_tensor_scale", scalar);

@@ -25,7 +25,8 @@ inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
 /// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
 /// depends on.
 struct MatmulProblem {
-  FormatAttr format;
+  /// Of the activation, and of the weight: the same but for 8-bit elements.
+  FormatAttr format, weightFormat;
   /// `rows` may be dynamic.
   int64_t rows, columns, depth;
   mlir::Type resultType;
@@ -43,6 +44,10 @@ struct MatmulProblem {
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
+  /// Bits of an element, on both sides.
+  unsigned getBits() const {
+    return format.getElementStorageType().getIntOrFloatBitWidth();
+  }
   /// Columns of what the tensor cores compute: both products of a pair.
   int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };

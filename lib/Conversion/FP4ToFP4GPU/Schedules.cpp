@@ -75,22 +75,14 @@ static constexpr int64_t kMaxStages = 8;
 /// Shared memory kept for barriers and the like.
 static constexpr int64_t kReservedBytes = 1024;
 
-/// Dynamic rows may be many: only rows of the table without a limit will do,
-/// and no number of tiles is promised.
-static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem) {
-  if (problem.hasDynamicRows())
-    return row.maxRows == 0 && row.minTiles == 0;
-  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
-                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
-  return (row.maxRows == 0 || problem.rows <= row.maxRows) &&
-         tiles >= row.minTiles;
-}
-
 /// The depth of the row, or 128 if it is more and does not divide the problem's
 /// or is not reached by it. (Scales of 32 elements allow no less.)
 static int64_t chooseDepth(const ScheduleRow &row,
                            const MatmulProblem &problem) {
   constexpr int64_t kLeast = 128;
+  // 8-bit elements fill a row of 128 bytes with half as many.
+  if (problem.getBits() == 8)
+    return kLeast;
   bool isShort = row.maxRows == 0 ? problem.depth % row.tileK != 0
                                   : problem.depth <= kLeast;
   return isShort ? kLeast : row.tileK;
@@ -102,11 +94,26 @@ static int64_t countStages(const ScheduleRow &row, int64_t depth,
   auto scaleRows = [](int64_t rows) {
     return llvm::alignTo(rows, kScaleTileRows);
   };
-  int64_t bytes = (row.tileM + row.tileN) * depth / 2 +
+  int64_t bytes = (row.tileM + row.tileN) * depth * problem.getBits() / 8 +
                   (scaleRows(row.tileM) + scaleRows(row.tileN)) * depth /
                       problem.format.getBlockCols();
   int64_t stageBytes = llvm::alignTo(bytes, 1024);
   return std::min(kMaxStages, (arch.sharedBytes - kReservedBytes) / stageBytes);
+}
+
+/// Dynamic rows may be many: only rows of the table without a limit will do,
+/// and no number of tiles is promised.
+static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem,
+                       const GPUArch &arch) {
+  // A ring of one stage would not overlap anything.
+  if (countStages(row, chooseDepth(row, problem), problem, arch) < 2)
+    return false;
+  if (problem.hasDynamicRows())
+    return row.maxRows == 0 && row.minTiles == 0;
+  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
+                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
+  return (row.maxRows == 0 || problem.rows <= row.maxRows) &&
+         tiles >= row.minTiles;
 }
 
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
@@ -115,7 +122,8 @@ ScheduleChoice chooseSchedule(const MatmulProblem &problem,
     return {problem.schedule, "fp4gpu.schedule asks for it"};
   const ScheduleRow *row = nullptr;
   for (const ScheduleRow &candidate : schedules)
-    if (candidate.family == arch.family && (!row || !isSuitable(*row, problem)))
+    if (candidate.family == arch.family &&
+        (!row || !isSuitable(*row, problem, arch)))
       row = &candidate;
   int64_t depth = chooseDepth(*row, problem);
   auto schedule =

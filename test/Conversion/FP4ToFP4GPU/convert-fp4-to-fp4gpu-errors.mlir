@@ -11,7 +11,7 @@ func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #f
 // -----
 
 func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.nvfp4>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -20,7 +20,7 @@ func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<3
 
 func.func @other_block_size(%x: !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>,
                             %w: !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>, !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>> -> tensor<256x384xf32>
   return
 }

@@ -343,7 +343,7 @@ func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x96xf4E2M1FN>, %sa: !
 
 // mma C3
 func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>) {
-  // expected-error @below {{'fp4gpu.mma' op expected f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales on both sides, got 'f4E2M1FN' scaled 'f8E4M3FN' and 'f4E2M1FN' scaled 'f8E8M0FNU'}}
+  // expected-error @below {{'fp4gpu.mma' op expected on both sides f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got 'f4E2M1FN' scaled 'f8E4M3FN' and 'f4E2M1FN' scaled 'f8E8M0FNU'}}
   %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
   return
 }
@@ -509,9 +509,9 @@ fp4gpu.kernel @k(%d: memref<256x256xf32>)
 // -----
 
 // prepack C1
-func.func @f(%q: !fp4.tensor<256x512, #fp4.mxfp8e4m3>) {
-  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxfp8e4m3>'}}
-  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxfp8e4m3> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
+func.func @f(%q: !fp4.tensor<256x512, #fp4.mxfp6e2m3>) {
+  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxfp6e2m3>'}}
+  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxfp6e2m3> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
   return
 }
 

@@ -46,6 +46,17 @@ const char *const schedules[] = {
     "tile = 32x128x128, stages = 3, warps = 1x4, swapped",
 };
 
+/// Those of elements twice as wide.
+const char *const schedules8Bit[] = {
+    "tile = 128x128x128, stages = 2, warps = 2x2",
+    "tile = 64x128x128, stages = 3, warps = 2x2",
+    "tile = 16x128x128, stages = 3, warps = 1x4",
+    "tile = 32x64x128, stages = 4, warps = 1x2",
+    "tile = 64x64x128, stages = 4, warps = 2x2",
+    "tile = 8x128x128, stages = 4, warps = 1x4, swapped",
+    "tile = 16x32x128, stages = 4, warps = 1x2, swapped",
+};
+
 class Grid {
 public:
   Grid(const std::string &format, bool hasSchedules)
@@ -62,8 +73,11 @@ public:
     int64_t block = format == "nvfp4" ? 16 : 32;
     Case c{format, pick(rows), pick(columns),
            block * int64_t(1 + random() % (640 / block))};
+    bool is8Bit = format.substr(0, 5) == "mxfp8";
     if (hasSchedules && index % 2 == 1)
-      c.schedule = pick(schedules);
+      c.schedule = is8Bit ? pick(schedules8Bit) : pick(schedules);
+    if (is8Bit && random() % 2)
+      c.weightFormat = "mxfp8e5m2";
     c.tail = pick(tails);
     c.hasBias = random() % 3 == 0;
     c.hasDynamicRows = random() % 5 == 0;
@@ -107,6 +121,7 @@ void runGrid(const std::string &target, const std::string &format,
 
 TEST(KernelGrid, SM120NVFP4) { runGrid("sm_120a", "nvfp4", kCases, true); }
 TEST(KernelGrid, SM120MXFP4) { runGrid("sm_120a", "mxfp4", kCases, true); }
+TEST(KernelGrid, SM120MXFP8) { runGrid("sm_120a", "mxfp8e4m3", kCases, true); }
 TEST(KernelGrid, SM100NVFP4) { runGrid("sm_100a", "nvfp4", 40, false); }
 TEST(KernelGrid, SM100MXFP4) { runGrid("sm_100a", "mxfp4", 40, false); }
 

@@ -22,9 +22,10 @@ namespace fp4::testing {
 
 std::string Case::describe() const {
   std::ostringstream os;
-  os << format << " " << (hasDynamicRows ? "?=" : "") << rows << "x" << columns
-     << "x" << depth << " " << resultType << (hasBias ? " bias" : "") << " "
-     << activation << " " << tail << (isRandom ? " random" : "")
+  os << format << " " << weightFormat << " " << (hasDynamicRows ? "?=" : "")
+     << rows << "x" << columns << "x" << depth << " " << resultType
+     << (hasBias ? " bias" : "") << " " << activation << " " << tail
+     << (isRandom ? " random" : "")
      << (schedule.empty() ? "" : " <" + schedule + ">");
   return os.str();
 }
@@ -68,7 +69,7 @@ static std::string printWeight(const Case &c, const std::string &name,
   int64_t block = c.format == "nvfp4" ? 16 : 32;
   std::string rows = std::to_string(c.columns);
   return "  " + name + " = fp4.constant <elements = dense<0> : tensor<" + rows +
-         "x" + std::to_string(c.depth / 2) +
+         "x" + std::to_string(c.depth / (c.format[4] == '8' ? 1 : 2)) +
          "xi8>, scales = dense<0> : tensor<" + rows + "x" +
          std::to_string(c.depth / block) + "xi8>" +
          (block == 16 ? ", tensor_scale = 1.0 : f32" : "") + "> : " + type +
@@ -79,7 +80,8 @@ std::string Case::toModule() const {
   std::string m = hasDynamicRows ? "?" : std::to_string(rows);
   std::string n = std::to_string(columns), k = std::to_string(depth);
   std::string lhs = "!fp4.tensor<" + m + "x" + k + ", #fp4." + format + ">";
-  std::string rhs = "!fp4.tensor<" + n + "x" + k + ", #fp4." + format + ">";
+  std::string rhs =
+      "!fp4.tensor<" + n + "x" + k + ", #fp4." + getWeightFormat() + ">";
   std::string bias = "tensor<" + n + "xf32>";
   std::string vector = "tensor<" + n + "x" + resultType + ">";
   std::string result = "tensor<" + m + "x" + n + "x" + resultType + ">";
@@ -120,14 +122,42 @@ static double decodeE4M3(unsigned code) {
                   : std::ldexp(mantissa, -9);
 }
 
+double Matrix::decode(unsigned code) const {
+  if (!is8Bit())
+    return decodeE2M1(code);
+  double sign = code & 0x80 ? -1 : 1;
+  if (format == "mxfp8e4m3")
+    return sign * decodeE4M3(code & 0x7f);
+  // Two bits of mantissa, exponents from 2^-14.
+  int exponent = code >> 2 & 31, mantissa = code & 3;
+  return sign * (exponent ? std::ldexp(4 + mantissa, exponent - 17)
+                          : std::ldexp(mantissa, -16));
+}
+
+/// A finite code; with exact data one of a value of e2m1.
+static uint8_t drawCode(const Matrix &matrix, bool isExact,
+                        std::mt19937 &random) {
+  uint8_t code = random() % 16;
+  if (!matrix.is8Bit())
+    return code;
+  if (!isExact) // 0x7f is NaN in e4m3, 0x7c and up infinite or NaN in e5m2.
+    return (random() & 0x80) | random() % 0x7c;
+  double value = decodeE2M1(code);
+  unsigned wide = code & 8 ? 0x80 : 0;
+  while (matrix.decode(wide) != value)
+    ++wide;
+  return wide;
+}
+
 Matrix::Matrix(const std::string &format, int64_t rows, int64_t depth,
                bool isExact, std::mt19937 &random)
-    : rows(rows), depth(depth), block(format == "nvfp4" ? 16 : 32) {
+    : format(format), rows(rows), depth(depth),
+      block(format == "nvfp4" ? 16 : 32) {
   // e4m3: 0.5, 1, 1.5, 2 are 0x30, 0x38, 0x3c, 0x40; e8m0: 2^(code - 127).
   static const uint8_t exactE4M3[] = {0x30, 0x38, 0x3c, 0x40};
   static const uint8_t exactE8M0[] = {126, 127, 128, 127};
   for (int64_t i = 0; i < rows * depth; ++i)
-    codes.push_back(random() % 16);
+    codes.push_back(drawCode(*this, isExact, random));
   for (int64_t i = 0; i < rows * depth / block; ++i) {
     uint8_t code =
         block == 16 ? (isExact ? exactE4M3[random() % 4] : random() % 0x7f)
@@ -139,10 +169,12 @@ Matrix::Matrix(const std::string &format, int64_t rows, int64_t depth,
 }
 
 double Matrix::at(int64_t row, int64_t k) const {
-  return decodeE2M1(codes[row * depth + k]) * scales[(row * depth + k) / block];
+  return decode(codes[row * depth + k]) * scales[(row * depth + k) / block];
 }
 
 std::vector<uint8_t> Matrix::packElements() const {
+  if (is8Bit())
+    return codes;
   int64_t rowBytes = (depth + 31) / 32 * 16;
   std::vector<uint8_t> bytes(rows * rowBytes);
   for (int64_t r = 0; r < rows; ++r)
@@ -209,9 +241,9 @@ class MatmulRun {
 public:
   MatmulRun(const Case &c, unsigned seed)
       : c(c), random(seed), lhs(c.format, c.rows, c.depth, !c.isRandom, random),
-        rhs(c.format, c.columns, c.depth, !c.isRandom, random),
-        second(c.format, c.isGated() ? c.columns : 0, c.depth, !c.isRandom,
-               random) {
+        rhs(c.getWeightFormat(), c.columns, c.depth, !c.isRandom, random),
+        second(c.getWeightFormat(), c.isGated() ? c.columns : 0, c.depth,
+               !c.isRandom, random) {
     auto integers = [&](int64_t count) {
       std::vector<float> values;
       for (int64_t i = 0; i < count; ++i)

@@ -9,7 +9,8 @@
 // with a float64 sum over decoded codes that shares no code with compiler or
 // emulator.
 //
-// Codes are random. With exact data, scales are chosen among 0.5, 1, 1.5 and 2
+// Codes are random, of 8-bit formats those of the values that e2m1 has. With
+// exact data, scales are chosen among 0.5, 1, 1.5 and 2
 // (NVFP4) or 0.5, 1 and 2 (MXFP4): a product of two elements is a multiple of
 // 1/4 of at most 36, one of two scales a multiple of 1/4 of at most 4, so a sum
 // of K products is a multiple of 2^-4 of at most 144 K: exact in float32 in any
@@ -40,15 +41,21 @@ struct Case {
   std::string tail = {};
   /// Scales of all magnitudes and results compared by relative L2 norm.
   bool isRandom = false;
+  /// Of the weight, if it differs.
+  std::string weightFormat = {};
 
   /// A line that tells cases apart.
   std::string describe() const;
   std::string toModule() const;
   bool isGated() const { return tail == "gated"; }
+  const std::string &getWeightFormat() const {
+    return weightFormat.empty() ? format : weightFormat;
+  }
 };
 
 /// A random matrix: codes, and scale codes with their values.
 struct Matrix {
+  std::string format;
   int64_t rows, depth, block;
   std::vector<uint8_t> codes;
   std::vector<uint8_t> scaleCodes;
@@ -57,7 +64,9 @@ struct Matrix {
   Matrix(const std::string &format, int64_t rows, int64_t depth, bool isExact,
          std::mt19937 &random);
   double at(int64_t row, int64_t k) const;
-  /// Two codes a byte, the even one low; rows of whole 16 bytes.
+  bool is8Bit() const { return format.substr(0, 5) == "mxfp8"; }
+  double decode(unsigned code) const;
+  /// Two 4-bit codes a byte, the even one low; rows of whole 16 bytes.
   std::vector<uint8_t> packElements() const;
   /// cuBLASLt, "Scaling factors layout": tiles of 128 rows x 4 scales.
   std::vector<uint8_t> layOutScales() const;

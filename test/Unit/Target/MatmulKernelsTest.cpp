@@ -149,6 +149,19 @@ TEST(SM120Matmul, RaggedDepth) {
     check("sm_120a", {"mxfp4", 40, 136, depth});
 }
 
+TEST(SM120Matmul, MXFP8) {
+  // Four instructions share a word of scales; more steps than stages.
+  for (int64_t depth : {32, 96, 128, 160, 640})
+    check("sm_120a", {"mxfp8e4m3", 40, 136, depth});
+  check("sm_120a", {"mxfp8e5m2", 130, 136, 160});
+  check("sm_120a", {"mxfp8e4m3", 1, 72, 160});
+  Case mixed{"mxfp8e4m3", 40, 72, 160};
+  mixed.weightFormat = "mxfp8e5m2";
+  check("sm_120a", mixed);
+  std::swap(mixed.format, mixed.weightFormat);
+  check("sm_120a", mixed);
+}
+
 TEST(SM120Matmul, RaggedDepthOfTwoScaleRows) {
   Case c{"nvfp4", 300, 136, 208};
   c.schedule = "tile = 256x128x128, stages = 3, warps = 4x2";

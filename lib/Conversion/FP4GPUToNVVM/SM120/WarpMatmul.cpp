@@ -61,7 +61,9 @@ public:
   void emit(Operation *device);
 
 private:
-  static constexpr int64_t kDepth = 64; // of one instruction
+  /// The depth of an instruction in bytes of a row: 64 elements of 4 bits or 32
+  /// of 8. Fragments are the same.
+  static constexpr int64_t kStepBytes = 32;
   /// 8 warps of the one and 4 of the other have 64 K registers together.
   static constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
   static WarpSide makeSide(const TilePlan &elements, const TilePlan &scales,
@@ -121,7 +123,7 @@ LogicalResult WarpMatmul::check() {
                      "(the reverse if swapped) and at most 4096 elements, got "
                   << (isSwapped ? sideB : sideA).extent << "x"
                   << (isSwapped ? sideA : sideB).extent;
-  if (getColumnBlocks() == 1 && plan.schedule.getTileK() < 2 * kDepth)
+  if (getColumnBlocks() == 1 && plan.rhs.getRowBytes() < 2 * kStepBytes)
     return fail() << "a depth of at least 128 for warps with 8 columns (rows "
                      "if swapped), got "
                   << plan.schedule.getTileK();
@@ -215,26 +217,30 @@ Values WarpMatmul::loadScales(const WarpSide &side, Value stage,
 }
 
 Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
-  // An instruction takes 4 scales of 16 elements, a whole word, or 2 of 32: the
-  // halves of a word serve two steps.
-  int64_t stepsPerWord = plan.scaleKind == ScaleKind::UE4M3 ? 1 : 2;
+  // An instruction takes 4 scales of 16 elements, a whole word, or, of 32
+  // elements, 2 with 4 bits and 1 with 8: a word serves two or four steps.
+  int64_t scalesPerStep =
+      kStepBytes * 8 / plan.lhs.getBits() / plan.mma.getBlockSize();
+  int64_t stepsPerWord = 4 / scalesPerStep;
+  Type elementA = plan.lhs.type.getElementType();
+  Type elementB = plan.rhs.type.getElementType();
   Values sums(accumulators), scaleA, scaleB;
   SmallVector<Values> blocksB;
-  for (int64_t step = 0; step < plan.schedule.getTileK() / kDepth; ++step) {
+  for (int64_t step = 0; step < plan.lhs.getRowBytes() / kStepBytes; ++step) {
     SmallVector<Values> blocksA = loadFragmentsA(stage, step);
     loadFragmentsB(stage, step, blocksB);
     if (step % stepsPerWord == 0) {
       scaleA = loadScales(sideA, stage, step / stepsPerWord);
       scaleB = loadScales(sideB, stage, step / stepsPerWord);
     }
-    int64_t byteId = 2 * (step % stepsPerWord);
+    int64_t byteId = scalesPerStep * (step % stepsPerWord);
     for (int64_t i = 0; i < getRowBlocks(); ++i)
       for (int64_t j = 0; j < getColumnBlocks(); ++j) {
         MutableArrayRef<Value> sum =
             MutableArrayRef(sums).slice(getBlock(i, j), 4);
-        Values result = b.mmaBlockScaled(plan.scaleKind, blocksA[i], blocksB[j],
-                                         sum, {scaleA[i / 2], byteId, i % 2},
-                                         {scaleB[j / 4], byteId, j % 4});
+        Values result = b.mmaBlockScaled(
+            plan.scaleKind, elementA, elementB, blocksA[i], blocksB[j], sum,
+            {scaleA[i / 2], byteId, i % 2}, {scaleB[j / 4], byteId, j % 4});
         llvm::copy(result, sum.begin());
       }
   }

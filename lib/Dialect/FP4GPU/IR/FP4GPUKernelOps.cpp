@@ -290,11 +290,17 @@ LogicalResult MmaOp::verify() {
   int64_t block = isa<Float8E4M3FNType>(scale)    ? 16
                   : isa<Float8E8M0FNUType>(scale) ? 32
                                                   : 0;
-  if (!isa<Float4E2M1FNType>(lhs.getElementType()) || !block ||
-      rhs.getElementType() != lhs.getElementType() ||
+  bool is8Bit = isa<Float8E4M3FNType, Float8E5M2Type>(lhs.getElementType());
+  bool isKnown = is8Bit ? block == 32
+                        : block && isa<Float4E2M1FNType>(lhs.getElementType());
+  bool isMatch =
+      is8Bit ? isa<Float8E4M3FNType, Float8E5M2Type>(rhs.getElementType())
+             : rhs.getElementType() == lhs.getElementType();
+  if (!isKnown || !isMatch ||
       getRhsScales().getType().getElementType() != scale) // C3
-    return emitOpError() << "expected f4E2M1FN elements with f8E4M3FN or "
-                            "f8E8M0FNU scales on both sides, got "
+    return emitOpError() << "expected on both sides f4E2M1FN elements with "
+                            "f8E4M3FN or f8E8M0FNU scales, or f8E4M3FN or "
+                            "f8E5M2 elements with f8E8M0FNU scales, got "
                          << lhs.getElementType() << " scaled " << scale
                          << " and " << rhs.getElementType() << " scaled "
                          << getRhsScales().getType().getElementType();

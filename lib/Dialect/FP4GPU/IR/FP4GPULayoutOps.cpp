@@ -28,8 +28,17 @@ bool isKernelFormat(FormatAttr format) {
           block.scale == numerics::ScaleFormat::UE4M3);
 }
 
+bool isPrepackedFormat(FormatAttr format) {
+  numerics::BlockFormat block = format.getBlockFormat();
+  bool is8Bit = block.element == numerics::ElementFormat::E4M3 ||
+                block.element == numerics::ElementFormat::E5M2;
+  return isKernelFormat(format) || (is8Bit && block.blockRows == 1 &&
+                                    block.scale == numerics::ScaleFormat::E8M0);
+}
+
 RankedTensorType getPrepackedElementsType(MicroscaledTensorType type) {
-  int64_t rowBytes = llvm::alignTo(type.getNumCols() / 2, kRowAlignment);
+  int64_t rowBytes =
+      llvm::alignTo(type.getPackedBytesType().getShape().back(), kRowAlignment);
   return RankedTensorType::get({type.getShape()[0], rowBytes},
                                IntegerType::get(type.getContext(), 8));
 }
@@ -65,11 +74,12 @@ static LogicalResult verifyParts(Operation *op, StringRef what,
                                  MicroscaledTensorType type, Type elements,
                                  Type scales, Value tensorScale) {
   FormatAttr format = type.getFormat();
-  if (type.getRank() != 2 || !isKernelFormat(format)) // C1
+  if (type.getRank() != 2 || !isPrepackedFormat(format)) // C1
     return op->emitOpError()
            << "expected '" << what
            << "' to be a matrix of f4E2M1FN elements with f8E4M3FN or "
-              "f8E8M0FNU scales in blocks of one row, got "
+              "f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with "
+              "f8E8M0FNU scales, in blocks of one row, got "
            << type;
   if (failed(checkType(op, "elements", getPrepackedElementsType(type),
                        elements)) || // C2

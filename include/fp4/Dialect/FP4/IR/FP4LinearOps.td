@@ -81,6 +81,7 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
     |---|---|---|---|
     | `#fp4.nvfp4` | `#fp4.nvfp4` | `mma.sync` `mxf4nvf4` 4X | `tcgen05.mma` `mxf4nvf4` block16 |
     | `#fp4.mxfp4` | `#fp4.mxfp4` | `mma.sync` `mxf4` 2X | `tcgen05.mma` `mxf4` block32 |
+    | `#fp4.mxfp8e4m3`, `#fp4.mxfp8e5m2` | either | `mma.sync` `mxf8f6f4` 1X | no kernel yet |
 
     - (C1) `lhs` is `[M, K]`, `rhs` is `[N, K]`, and the result `[M, N]`.
     - (C2) `bias` is `[N]`.

@@ -61,6 +61,10 @@ bool isOutsideFragmentRange(mlir::Value matrix);
 /// one row with an MX or NVFP4 scale.
 bool isKernelFormat(FormatAttr format);
 
+/// Whether a matrix can be prepacked: a kernel format, or 8-bit elements in
+/// blocks of one row with an MX scale.
+bool isPrepackedFormat(FormatAttr format);
+
 } // namespace fp4::gpu
 
 #endif // FP4_DIALECT_FP4GPU_IR_FP4GPUDIALECT_H

@@ -226,10 +226,12 @@ def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AttrSizedOperandSegments,
     |---|---|---|
     | `f4E2M1FN` | `f8E4M3FN` | 16 |
     | `f4E2M1FN` | `f8E8M0FNU` | 32 |
+    | `f8E4M3FN`, `f8E5M2` | `f8E8M0FNU` | 32 |
 
     - (C1) `acc` is M x N, `lhs` M x K, `rhs` N x K.
     - (C2) the scale tiles are `[ceil(rows / 128), K / (4 * B), 32, 4, 4]`.
-    - (C3) elements and scales of both sides are one row of the table.
+    - (C3) elements and scales of both sides are one row of the table (the two
+      8-bit types may meet).
     - (C4) a side has `part` iff it has fewer than 128 rows, which divide 128.
 
     Example:

@@ -14,13 +14,15 @@ def FP4GPU_PrepackOp : FP4GPU_Op<"prepack", [Pure]> {
   let summary = "a microscaled matrix as the bytes that kernels read";
   let description = [{
     Gives the parts of a matrix as byte arrays: `elements` with two 4-bit codes
-    a byte (even one low), each row padded with zeros to a multiple of 16 bytes
+    a byte (even one low) or one 8-bit code, each row padded with zeros to a multiple of 16 bytes
     as TMA wants it (CUDA driver API, `cuTensorMapEncodeTiled`, `globalStrides`),
     `scales` in the 128x4 order padded with zeros, and the tensor scale as an
     array without dimensions.
 
-    - (C1) `input` is a matrix of `f4E2M1FN` elements in blocks of one row.
-    - (C2) `elements` is `[R, 16 * ceil(C / 32)]`.
+    - (C1) `input` is a matrix in blocks of one row, of `f4E2M1FN` elements, or of
+      `f8E4M3FN` or `f8E5M2` elements with `f8E8M0FNU` scales.
+    - (C2) `elements` is `[R, 16 * ceil(C / 32)]`, or `[R, 16 * ceil(C / 16)]` with
+      8-bit elements.
     - (C3) `scales` is `[ceil(R / 128), ceil(C / B / 4), 32, 4, 4]`.
     - (C4) there is a `tensor_scale` result iff the format has one.
 
