@@ -127,8 +127,8 @@ static uint64_t scalarValue(const std::string &type, const std::string &choice,
   return (mix(random) & all) >> (random >> 57) % bits;
 }
 
-uint64_t operandValue(const OperandSpec &spec, unsigned operand,
-                             unsigned tuple, uint64_t random) {
+uint64_t operandValue(const OperandSpec &spec, unsigned operand, unsigned tuple,
+                      uint64_t random) {
   // The first quarter pairs every corner with every other.
   bool isCorner = tuple < 1024;
   unsigned digit = operand == 0   ? tuple

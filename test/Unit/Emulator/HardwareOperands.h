@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The values are a function of the case's name, the operand and the tuple alone,
-// so that a recording needs to hold none of them.
+// The values are a function of the case's name, the operand and the tuple
+// alone, so that a recording needs to hold none of them.
 //
 //===----------------------------------------------------------------------===//
 
