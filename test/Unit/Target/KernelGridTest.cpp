@@ -53,8 +53,8 @@ public:
         random(format == "nvfp4" ? 1 : 2) {}
 
   Case next(unsigned index) {
-    static const int64_t rows[] = {1,  2,  3,  7,   8,   9,   15,  16,
-                                   17, 31, 33, 48,  63,  64,  65,  100,
+    static const int64_t rows[] = {1,   2,   3,   7,   8,   9,   15, 16,
+                                   17,  31,  33,  48,  63,  64,  65, 100,
                                    127, 128, 129, 150, 200, 257, 300};
     static const int64_t columns[] = {8,   16,  24,  40,  64,  72,
                                       104, 128, 136, 200, 256, 264};
