@@ -24,6 +24,9 @@ struct Encoded {
   uint8_t rank;
   uint8_t swizzle;
   uint8_t nanFill;
+  /// Programs may clear bits here: CUTLASS works around an error of NVIDIA's
+  /// drivers by clearing bit 21 of the second word of a small tensor's map.
+  uint64_t unused;
   uint64_t globalAddress;
   uint64_t globalStrides[4];
   /// Less one, so that 2^32 fits.

@@ -126,6 +126,25 @@ TEST_F(TensorMapReplace, ChangesNothingWithoutEdits) {
                                           19, 24, 25, 26, 27}));
 }
 
+TEST(TensorMap, SurvivesCutlassWorkaround) {
+  // cute's make_tma_copy_desc clears bit 21 of the second 64-bit word of small
+  // tensors' maps.
+  TensorMapParams params;
+  params.type = TensorMapType::U32;
+  params.globalAddress = 0x7f0000200000;
+  params.globalDim = {64, 1, 1, 1, 1};
+  params.boxDim = {64, 1, 1, 1, 1};
+  Expected<TensorMap> map = encodeTensorMap(params);
+  ASSERT_TRUE(map.ok()) << map.message();
+  uint64_t word;
+  std::memcpy(&word, map->data() + 8, sizeof word);
+  word &= ~(uint64_t(1) << 21);
+  std::memcpy(map->data() + 8, &word, sizeof word);
+  Expected<TensorMapParams> decoded = decodeTensorMap(*map);
+  ASSERT_TRUE(decoded.ok()) << decoded.message();
+  EXPECT_EQ(decoded->globalAddress, params.globalAddress);
+}
+
 TEST_F(TensorMapReplace, ChangesAddressExtentAndStride) {
   // Rows 16 bytes apart, of which only 3 exist, and only 2 words of each.
   Status status = run(R"(
