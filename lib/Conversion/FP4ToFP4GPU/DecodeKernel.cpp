@@ -55,7 +55,7 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
                 Twine(got));
   }
   MatmulProblem problem;
-  problem.format = rhs.getFormat();
+  problem.format = problem.weightFormat = rhs.getFormat();
   problem.rows = lhs.getShape()[0];
   problem.columns = rhs.getShape()[0];
   problem.depth = rhs.getNumCols();
