@@ -78,6 +78,8 @@ Status Artifact::collectValues(Contents &contents) {
   for (const LaunchDescription &launch : contents.manifest.launches) {
     const KernelDescription &kernel = contents.manifest.kernels[launch.kernel];
     for (const KernelArgument &argument : kernel.arguments) {
+      if (argument.kind == KernelArgument::Kind::Workspace)
+        continue;
       const ArgumentSource &source = launch.arguments.at(argument.name);
       using Kind = ArgumentSource::Kind;
       if (argument.kind == KernelArgument::Kind::Value) {

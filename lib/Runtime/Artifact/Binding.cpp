@@ -97,6 +97,9 @@ static Expected<LaunchShape> shapeLaunch(const KernelDescription &kernel,
   if (!kernel.hasExactGrid)
     shape.grid.x = std::min(shape.grid.x, std::max(multiprocessors, 1u) *
                                               kernel.blocksPerMultiprocessor);
+  // Whole clusters; blocks without a tile have nothing to do.
+  uint32_t cluster = std::max(kernel.cluster.x, 1u);
+  shape.grid.x = (shape.grid.x + cluster - 1) / cluster * cluster;
   return shape;
 }
 
@@ -121,6 +124,10 @@ static Status fillSlot(Device &device, const KernelArgument &argument,
                            "', an i32");
     auto value = static_cast<int32_t>(it->second);
     return write(&value, sizeof value);
+  }
+  if (argument.kind == KernelArgument::Kind::Workspace) {
+    uint64_t scratch = launch.workspace ? launch.workspace->address() : 0;
+    return write(&scratch, sizeof scratch);
   }
   uint64_t address = launch.arrays.at(argument.name).buffer->address();
   if (argument.kind == KernelArgument::Kind::Pointer)
@@ -147,7 +154,7 @@ Status ArtifactRun::State::findArrays(BoundLaunch &launch) {
                                        &buffers};
   std::vector<const KernelArgument *> fresh;
   for (const KernelArgument &argument : launch.kernel->arguments) {
-    if (argument.kind == KernelArgument::Kind::Value)
+    if (!argument.isArray())
       continue;
     const ArgumentSource &source =
         launch.description->arguments.at(argument.name);
@@ -178,7 +185,7 @@ Status ArtifactRun::State::findArrays(BoundLaunch &launch) {
   }
   // Again, now that all sizes are known: scale tiles depend on row counts.
   for (const KernelArgument &argument : launch.kernel->arguments)
-    if (argument.kind != KernelArgument::Kind::Value)
+    if (argument.isArray())
       if (Status status = matchShape(argument, launch.arrays.at(argument.name),
                                      launch.sizes);
           !status.ok())
@@ -199,6 +206,24 @@ static Status packParameters(Device &device, BoundLaunch &launch) {
   return Status::success();
 }
 
+/// Scratch memory, zero before the first launch.
+Status ArtifactRun::State::makeWorkspace(BoundLaunch &launch) {
+  if (launch.kernel->workspace.empty())
+    return Status::success();
+  int64_t bytes = 1;
+  for (const Size &size : launch.kernel->workspace) {
+    Expected<int64_t> factor = evaluateSize(size, launch.sizes);
+    if (!factor.ok())
+      return factor.status();
+    bytes *= *factor;
+  }
+  Expected<DeviceArray> scratch = program->allocate(DType::U8, {bytes});
+  if (!scratch.ok())
+    return scratch.status();
+  launch.workspace = scratch->buffer;
+  return Status::success();
+}
+
 Status ArtifactRun::State::prepare(size_t index) {
   const Manifest &manifest = program->artifact.manifest();
   BoundLaunch &launch = launches[index];
@@ -215,6 +240,8 @@ Status ArtifactRun::State::prepare(size_t index) {
   if (entry == program->entries.end())
     return Status::success();
   launch.entry = entry->second.get();
+  if (Status status = makeWorkspace(launch); !status.ok())
+    return status;
   return packParameters(*program->device, launch);
 }
 

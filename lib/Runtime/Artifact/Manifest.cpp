@@ -91,6 +91,7 @@ public:
     return low;
   }
   bool isText() const { return value.is_string(); }
+  bool isNumber() const { return value.is_number(); }
   bool isObject() const { return value.is_object(); }
   bool isTrue() const { return value.is_boolean() && value.get<bool>(); }
   /// A string as it is, anything else as JSON.
@@ -203,7 +204,9 @@ static KernelArgument readArgument(const Node &node) {
   KernelArgument argument;
   argument.name = node["name"].text();
   argument.kind = KernelArgument::Kind(
-      readWord(node["kind"], {"pointer", "tensor_map", "value"}));
+      readWord(node["kind"], {"pointer", "tensor_map", "value", "workspace"}));
+  if (argument.kind == KernelArgument::Kind::Workspace)
+    return argument;
   argument.type = node["type"].text();
   if (argument.kind != KernelArgument::Kind::Value)
     argument.shape = readSizes(node["shape"]);
@@ -240,6 +243,8 @@ static KernelDescription readKernel(const Node &node) {
     kernel.cluster = readDim3(node["cluster"]);
   kernel.dynamicSharedBytes =
       uint32_t(node["dynamic_shared_memory"].integer(0, 1 << 20));
+  if (node.has("workspace") && !node["workspace"].isNumber())
+    kernel.workspace = readSizes(node["workspace"]);
   kernel.startsEarly =
       node.has("programmatic_launch") && node["programmatic_launch"].isTrue();
   if (node.has("meaning"))
@@ -271,8 +276,9 @@ static LaunchDescription readLaunch(const Node &node,
   launch.kernel = size_t(it - manifest.kernels.begin());
   Node sources = node["arguments"];
   for (const KernelArgument &argument : it->arguments)
-    launch.arguments.emplace(argument.name,
-                             readSource(sources[argument.name.c_str()]));
+    if (argument.kind != KernelArgument::Kind::Workspace)
+      launch.arguments.emplace(argument.name,
+                               readSource(sources[argument.name.c_str()]));
   return launch;
 }
 

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ElementMath.h"
+#include "FragmentMatrix.h"
 #include "Meanings.h"
 #include "fp4/Numerics/BlockFormat.h"
 #include "fp4/Numerics/Half.h"
@@ -190,6 +191,8 @@ static Status readProduct(const KernelDescription &kernel,
                           const KernelOperands &operands, unsigned index,
                           int64_t columns, Product &product) {
   std::string scale = index == 0 ? "rhs_tensor_scale" : "second_tensor_scale";
+  if (kernel.meaning.field("rhs_layout") == "fragments")
+    scale = "rhs_factor";
   std::string bias = index == 0 ? "bias" : "second_bias";
   product.activation =
       kernel.meaning.field(index == 0 ? "activation" : "second_activation");
@@ -236,12 +239,41 @@ static Status readTail(const KernelDescription &kernel,
   return Status::success();
 }
 
+/// The right side as fragments, with as many rows as the result has columns.
+static Expected<Matrix> decodeFragmentMatrix(const KernelDescription &kernel,
+                                             const KernelOperands &operands,
+                                             int64_t depth) {
+  std::string text = kernel.meaning.field("rhs_format");
+  std::optional<numerics::BlockFormat> format =
+      numerics::parseBlockFormat(text);
+  if (!format || format->element != numerics::ElementFormat::E2M1)
+    return Status::error("expected meaning.rhs_format to be nvfp4 or mxfp4, "
+                         "got '" +
+                         text + "'");
+  Expected<NDArray> units = findOperand(operands, "rhs");
+  if (!units.ok())
+    return units.status();
+  Expected<NDArray> out = findOperand(operands, "out");
+  if (!out.ok())
+    return out.status();
+  if (out->rank() != 2)
+    return Status::error("expected 'out' of rank 2");
+  Expected<std::vector<double>> values =
+      decodeFragments(*format, *units, out->shape()[1], depth);
+  if (!values.ok())
+    return values.status();
+  return Matrix{out->shape()[1], depth, std::move(*values)};
+}
+
 static Expected<MatmulParts> readParts(const KernelDescription &kernel,
                                        const KernelOperands &operands) {
   Expected<Matrix> lhs = decodeMatrix(kernel, operands, "lhs");
   if (!lhs.ok())
     return lhs.status();
-  Expected<Matrix> rhs = decodeMatrix(kernel, operands, "rhs");
+  bool isFragments = kernel.meaning.field("rhs_layout") == "fragments";
+  Expected<Matrix> rhs = isFragments
+                             ? decodeFragmentMatrix(kernel, operands, lhs->cols)
+                             : decodeMatrix(kernel, operands, "rhs");
   if (!rhs.ok())
     return rhs.status();
   if (lhs->cols != rhs->cols)

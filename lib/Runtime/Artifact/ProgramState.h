@@ -34,6 +34,7 @@ struct BoundLaunch {
   Sizes sizes;
   /// Arrays by argument name.
   DeviceArrays arrays;
+  std::shared_ptr<Buffer> workspace; // null if the kernel needs none
 };
 
 struct ArtifactProgram::State {
@@ -59,6 +60,7 @@ struct ArtifactRun::State {
   /// Fills in `launches[index]`.
   Status prepare(size_t index);
   Status findArrays(BoundLaunch &launch);
+  Status makeWorkspace(BoundLaunch &launch);
   Status launch(BoundLaunch &launch);
   Expected<KernelOperands> operandsOf(const BoundLaunch &launch) const;
 };

@@ -28,10 +28,12 @@ static const std::string kManifest = R"({
                       "element_strides": [1, 1], "interleave": "none", "swizzle": "64B",
                       "l2_promotion": "128B", "fill": "nan"}},
       {"name": "rows", "kind": "value", "type": "i32"},
+      {"name": "scratch", "kind": "workspace"},
       {"name": "out", "kind": "pointer", "type": "f32", "shape": [{"size": "rows", "tile": 128}, 8]}],
     "grid": {"x": [{"size": "rows", "tile": 128}, 2]},
     "block": [256, 1, 1],
     "dynamic_shared_memory": 1024,
+    "workspace": [{"size": "rows", "tile": 32}, 4096],
     "meaning": {"kind": "matmul", "lhs_format": "nvfp4", "digits": 3}
   }],
   "launches": [{
@@ -58,6 +60,9 @@ TEST(Manifest, Reads_all_that_a_launch_needs) {
   EXPECT_EQ(kernel.block.x, 256u);
   EXPECT_EQ(kernel.dynamicSharedBytes, 1024u);
   EXPECT_FALSE(kernel.hasExactGrid);
+  ASSERT_EQ(kernel.workspace.size(), 2u);
+  EXPECT_EQ(kernel.workspace[0].tile, 32);
+  EXPECT_EQ(kernel.arguments[2].kind, KernelArgument::Kind::Workspace);
   EXPECT_EQ(kernel.meaning.field("lhs_format"), "nvfp4");
   EXPECT_EQ(kernel.meaning.field("digits"), "3");
   EXPECT_EQ(kernel.meaning.field("none"), "");
@@ -98,13 +103,13 @@ TEST(Manifest, Says_where_it_is_wrong) {
   EXPECT_EQ(message(edited("[256, 1, 1]", "[256, 1, 1, 1]")),
             "kernels[0].block: expected one to three numbers");
   EXPECT_EQ(message(edited("\"kind\": \"pointer\"", "\"kind\": \"array\"")),
-            "kernels[0].arguments[2].kind: expected one of pointer, "
-            "tensor_map, value, got \"array\"");
+            "kernels[0].arguments[3].kind: expected one of pointer, "
+            "tensor_map, value, workspace, got \"array\"");
   EXPECT_EQ(message(edited("\"box\": [64, 32]", "\"box\": [64]")),
             "kernels[0].arguments[0].tensor_map: expected a shape of 1 to 5 "
             "sizes, as many in box and element_strides, one less in strides");
   EXPECT_EQ(message(edited("\"tile\": 128", "\"tile\": 0")),
-            "kernels[0].arguments[2].shape[0].tile: expected a number from 1 "
+            "kernels[0].arguments[3].shape[0].tile: expected a number from 1 "
             "to 1099511627776, got 0");
   EXPECT_EQ(message(edited("\"name\": \"k\"", "\"name\": 3")),
             "kernels[0].name: expected a string, got 3");

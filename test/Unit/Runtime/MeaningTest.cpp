@@ -189,6 +189,56 @@ TEST(Matmul, Rounds_in_the_bounds_of_tails) {
   EXPECT_GT(boundOf("t0 = mulf:f32 p0 p1"), 200 * (single / 2));
 }
 
+/// W4A16 with the weight in fragments: 16 rows by 64, all zero but two codes.
+static KernelOperands fragmentOperands() {
+  KernelOperands operands;
+  NDArray units = bytes({1, 2, 2304}, 0);
+  uint8_t *unit = units.mutableBytes();
+  // Row 0, k 0: lane 0, word 0, low half: -1.5 (code 0b1011) has its sign at
+  // bit 15 and its magnitude at 8 7 6.
+  uint16_t half = 1 << 15 | 3 << 6;
+  std::memcpy(unit, &half, sizeof half);
+  // Row 9, k 27: lane 4 * 1 + 1, step 1 (k 16 to 31), high half, rows and k
+  // both of the upper kind: 6 (0b0111): m0 at 11, m1 at 10, m2 xor m0 at 13.
+  half = 1 << 11 | 1 << 10;
+  std::memcpy(unit + 4 * (5 * 4 + 1) + 2, &half, sizeof half);
+  // Scales: 2^-2 for row 0, block 0 is (-2 + 21) * 8; 1.125 for row 9, block 1
+  // is 21 * 8 + 1. Rows 0 and 8 share g = 0, rows 1 and 9 g = 1.
+  unit[2048] = 19 * 8;
+  unit[2048 + 2 * (1 * 4 + 1) + 1] = 21 * 8 + 1;
+  operands.arrays.emplace("rhs", units);
+  std::vector<float> ones(64, 1.0f);
+  operands.arrays.emplace("lhs", NDArray::fromFloats({1, 64}, ones));
+  operands.arrays.emplace("rhs_factor", scalar(256)); // 2^8 of the encoding
+  operands.arrays.emplace("out", NDArray(DType::F32, {1, 16}));
+  return operands;
+}
+
+TEST(Matmul, Reads_weights_in_fragments) {
+  KernelDescription kernel;
+  kernel.name = "k";
+  for (const char *name : {"lhs", "rhs", "rhs_factor", "out"})
+    kernel.arguments.push_back(pointer(name, "f32"));
+  kernel.meaning = {"matmul",
+                    {{"rhs_format", "nvfp4"}, {"rhs_layout", "fragments"}}};
+  KernelOperands operands = fragmentOperands();
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  std::vector<double> expected(16);
+  expected[0] = -1.5 * 0.25;
+  expected[9] = 6 * 1.125;
+  EXPECT_EQ(outputs->front().values, expected);
+
+  operands.arrays.insert_or_assign("rhs", bytes({1, 2, 2176}, 0));
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'k': expected fragments of 16 rows and 64 columns in units "
+            "of 2304 bytes, got [1, 2, 2176]");
+  kernel.meaning.fields["rhs_format"] = "mxint8";
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'k': expected meaning.rhs_format to be nvfp4 or mxfp4, got "
+            "'mxint8'");
+}
+
 TEST(Matmul, Says_what_is_wrong_with_a_tail) {
   auto message = [](const std::string &tail) {
     return evaluateMeaning(gatedKernel(tail), gatedOperands()).message();

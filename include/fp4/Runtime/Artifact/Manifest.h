@@ -43,14 +43,20 @@ struct TensorMapDescription {
 };
 
 struct KernelArgument {
-  enum class Kind { Pointer, TensorMap, Value };
+  enum class Kind { Pointer, TensorMap, Value, Workspace };
 
   std::string name;
   Kind kind = Kind::Pointer;
-  /// As MLIR prints it: "f4E2M1FN", "f32", ... "i32" of a value.
+  /// As MLIR prints it: "f4E2M1FN", "f32", ... "i32" of a value. The workspace
+  /// has neither type nor shape.
   std::string type;
   std::vector<Size> shape;
   TensorMapDescription map;
+
+  /// Whether a launch names an array for it.
+  bool isArray() const {
+    return kind == Kind::Pointer || kind == Kind::TensorMap;
+  }
 };
 
 /// What a kernel computes, for whoever checks or replaces it: `kind` chooses
@@ -75,6 +81,8 @@ struct KernelDescription {
   ptx::Dim3 block;
   ptx::Dim3 cluster = {0, 0, 0};
   uint32_t dynamicSharedBytes = 0;
+  /// The product is the bytes of scratch memory; empty: none.
+  std::vector<Size> workspace;
   bool startsEarly = false;
   Meaning meaning;
 
