@@ -28,9 +28,10 @@ using fp4::gpu::GPUArch;
 using fp4::gpu::GPUFamily;
 
 namespace {
+constexpr unsigned SM90 = 1u << unsigned(GPUFamily::SM90);
 constexpr unsigned SM100 = 1u << unsigned(GPUFamily::SM100);
 constexpr unsigned SM120 = 1u << unsigned(GPUFamily::SM120);
-constexpr unsigned BOTH = SM100 | SM120;
+constexpr unsigned ALL = SM90 | SM100 | SM120;
 
 struct OpRow {
   unsigned families;

@@ -82,7 +82,7 @@ gpu.module @m [#nvvm.target<chip = "sm_100a", features = "+ptx88", verifyTarget 
 
 // -----
 
-// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a}}
+// expected-error @below {{'gpu.module' op has the unsupported target 'sm_80'; supported: sm_90a, sm_100a, sm_103a, sm_120a, sm_120f, sm_121a}}
 gpu.module @m [#nvvm.target<chip = "sm_80", features = "+ptx88", verifyTarget = false>] {
   llvm.func @f() {
     llvm.return

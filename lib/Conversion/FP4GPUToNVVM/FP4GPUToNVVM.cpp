@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Activation/ActivationPlan.h"
 #include "Families.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -40,6 +41,25 @@ private:
   mlir::gpu::GPUModuleOp createDeviceModule(const GPUArch &arch);
 };
 } // namespace
+
+static LogicalResult lowerKernel(KernelOp kernel, const GPUArch &arch,
+                                 Operation *device) {
+  if (isActivationKernel(kernel)) {
+    FailureOr<ActivationPlan> plan = planActivation(kernel, arch);
+    if (failed(plan))
+      return failure();
+    lowerActivation(*plan, device);
+    return success();
+  }
+  FailureOr<KernelPlan> plan = planKernel(kernel, arch);
+  if (failed(plan))
+    return failure();
+  if (arch.family == GPUFamily::SM90)
+    return kernel.emitOpError()
+           << "expected a target with block-scaled products, got " << arch.name;
+  return arch.family == GPUFamily::SM120 ? lowerToSM120(*plan, device)
+                                         : lowerToSM100(*plan, device);
+}
 
 /// An empty gpu.module for `arch` at the end of the module.
 mlir::gpu::GPUModuleOp
@@ -78,10 +98,7 @@ void ConvertFP4GPUToNVVM::runOnOperation() {
   }
   mlir::gpu::GPUModuleOp device = createDeviceModule(*arch);
   for (KernelOp kernel : kernels) {
-    FailureOr<KernelPlan> plan = planKernel(kernel, *arch);
-    if (failed(plan) ||
-        failed(arch->family == GPUFamily::SM120 ? lowerToSM120(*plan, device)
-                                                : lowerToSM100(*plan, device)))
+    if (failed(lowerKernel(kernel, *arch, device)))
       return signalPassFailure();
     ++numLowered;
   }

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ActivationKernel.h"
 #include "MatmulKernel.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -192,6 +193,10 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
       continue;
     std::string reason;
     FailureOr<MatmulProblem> problem = getMatmulProblem(matmul, reason);
+    if (succeeded(problem) && arch->family == GPUFamily::SM90) {
+      reason = "expected a target with block-scaled products";
+      problem = failure();
+    }
     if (failed(problem) && (inPairs || !requireKernels))
       continue;
     if (failed(problem)) {
@@ -223,5 +228,9 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
   // Pairs first: a product that is half of one could also be a mere operand.
   if (!launchAll(matmuls, /*inPairs=*/true) ||
       !launchAll(matmuls, /*inPairs=*/false))
-    signalPassFailure();
+    return signalPassFailure();
+  ConversionCounts counts =
+      convertQuantizations(getOperation(), computeTensorScales);
+  numKernels += counts.kernels;
+  numLaunches += counts.launches;
 }

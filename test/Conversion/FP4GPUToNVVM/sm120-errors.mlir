@@ -1,6 +1,6 @@
 // RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4gpu-to-nvvm=target=sm_120a
-// RUN: not fp4-opt %s --split-input-file --convert-fp4gpu-to-nvvm=target=sm_90a 2>&1 | FileCheck %s
-// CHECK: error: unsupported target 'sm_90a'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
+// RUN: not fp4-opt %s --split-input-file --convert-fp4gpu-to-nvvm=target=sm_90 2>&1 | FileCheck %s
+// CHECK: error: unsupported target 'sm_90'; supported: sm_90a, sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
 
 // Schedules that mma.sync has no warps, memory or threads for.
 

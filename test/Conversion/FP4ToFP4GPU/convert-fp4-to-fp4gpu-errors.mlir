@@ -1,6 +1,6 @@
 // RUN: fp4-opt %s --split-input-file --verify-diagnostics --convert-fp4-to-fp4gpu="target=sm_120a require-kernels"
 // RUN: not fp4-opt %s --convert-fp4-to-fp4gpu=target=sm_90 2>&1 | FileCheck %s
-// CHECK: error: unsupported target 'sm_90'; supported: sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
+// CHECK: error: unsupported target 'sm_90'; supported: sm_90a, sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
 
 func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
   // expected-error @below {{'fp4.matmul' op has no kernel for sm_120a: expected two operands of #fp4.nvfp4 or two of #fp4.mxfp4}}

@@ -20,7 +20,7 @@
 namespace fp4::gpu {
 
 /// The instruction families, named after their first chip.
-enum class GPUFamily { SM100, SM120 };
+enum class GPUFamily { SM90, SM100, SM120 };
 
 struct GPUArch {
   llvm::StringLiteral name;
