@@ -150,13 +150,21 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     side going through `fp4gpu.to_fragments`: on sm_90a and sm_120a, with K a
     multiple of the block.
 
+    `fp4.quantize` and `fp4.rotate_quantize` of a matrix whose prepacked form is
+    asked for become a launch of one kernel (`fp4gpu.quantize`). Those of a
+    format with a tensor scale that give none stay, unless
+    `compute-tensor-scales` asks for another kernel ahead that finds the largest
+    magnitude (`fp4gpu.amax`).
+
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
     Requires: nothing; but a matmul has a kernel only if N is a multiple of 8.
     Guarantees: the kernel computes what the operations are defined to be, with
     the approximate exponential and division of the GPU in `silu` and
     `gelu_tanh` and polynomials for `erf`, `exp` and `tanh`. Leaves alone:
-    matmuls without a kernel; with `require-kernels` they are errors.
+    matmuls without a kernel (with `require-kernels` they are errors), and
+    quantizations with random numbers, the rule `search`, or other formats than
+    `#fp4.nvfp4` and `#fp4.mxfp4`.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -166,7 +174,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
            "GPU to make kernels for, as ptxas spells it">,
     Option<"requireKernels", "require-kernels", "bool", /*default=*/"false",
-           "Fail on a matmul that has no kernel">
+           "Fail on a matmul that has no kernel">,
+    Option<"computeTensorScales", "compute-tensor-scales", "bool",
+           /*default=*/"false",
+           "Launch a kernel that finds the tensor scale where none is given">
   ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels made">,
@@ -189,7 +200,9 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
     - sm_90a, and sm_120a where one side is bf16: two producer warps, weights
       decoded in registers, `mma.sync` (fp4gpu.mma_decode);
     - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
-      memory, `tcgen05.mma`, and an epilogue from tensor memory.
+      memory, `tcgen05.mma`, and an epilogue from tensor memory;
+    - activations, on these and sm_90a: 32 elements per thread, butterflies in
+      registers, `cvt` to e2m1 or, on sm_90a, three FMAs and a minimum.
 
     The attribute `fp4gpu.launch` of a function describes arguments, grid, block
     and shared memory for the launch manifest.

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Activation/ActivationPlan.h"
 #include "Families.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -62,6 +63,13 @@ ConvertFP4GPUToNVVM::createDeviceModule(const GPUArch &arch) {
 
 static LogicalResult lowerKernel(KernelOp kernel, const GPUArch &arch,
                                  Operation *device) {
+  if (isActivationKernel(kernel)) {
+    FailureOr<ActivationPlan> plan = planActivation(kernel, arch);
+    if (failed(plan))
+      return failure();
+    lowerActivation(*plan, device);
+    return success();
+  }
   if (isDecodeKernel(kernel))
     return lowerDecodeKernel(kernel, arch, device);
   if (arch.family == GPUFamily::SM90)

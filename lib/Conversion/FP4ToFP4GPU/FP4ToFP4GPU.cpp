@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ActivationKernel.h"
 #include "DecodeKernel.h"
 #include "MatmulKernel.h"
 #include "fp4/Conversion/Passes.h"
@@ -240,5 +241,9 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
   // Pairs first: a product that is half of one could also be a mere operand.
   if (!launchAll(matmuls, /*inPairs=*/true) ||
       !launchAll(matmuls, /*inPairs=*/false))
-    signalPassFailure();
+    return signalPassFailure();
+  ConversionCounts counts =
+      convertQuantizations(getOperation(), computeTensorScales);
+  numKernels += counts.kernels;
+  numLaunches += counts.launches;
 }

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompiledKernel.h"
+#include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "fp4/Emulator/PTX/TensorMap.h"
@@ -39,6 +40,10 @@ static Status runPhases(ModuleOp module, const std::string &target) {
     if (!isLate || !phase.build)
       continue;
     PassManager pm(module.getContext());
+    // With tensor scales computed on the device, which the phase leaves off.
+    if (phase.name == "gpu")
+      pm.addPass(createConvertFP4ToFP4GPU(
+          {target, /*requireKernels=*/false, /*computeTensorScales=*/true}));
     phase.build(pm, options);
     if (failed(pm.run(module)))
       return Status::error("phase " + phase.name.str() + " failed");
@@ -164,14 +169,13 @@ static uint32_t getTileCount(const json &kernel,
   return count;
 }
 
-Expected<ptx::Statistics> launchKernel(const CompiledKernel &compiled,
-                                       KernelArguments &arguments,
-                                       uint32_t blocks,
-                                       const ptx::LaunchOptions &options) {
+Expected<ptx::Statistics>
+launchKernel(const CompiledKernel &compiled, KernelArguments &arguments,
+             uint32_t blocks, const ptx::LaunchOptions &options, size_t index) {
   Expected<ptx::Module> module = ptx::Module::parse(compiled.ptx);
   if (!module.ok())
     return module.status();
-  const json &kernel = compiled.manifest["kernels"][0];
+  const json &kernel = compiled.manifest["kernels"][index];
   std::string name = kernel["name"];
   Expected<ptx::KernelInfo> info = module->kernel(name);
   if (!info.ok())

@@ -37,13 +37,14 @@ struct KernelArguments {
   std::map<std::string, int32_t> values;
 };
 
-/// Launches the only kernel with `blocks` blocks, or as many as there are tiles
-/// if 0. Arrays are read from and written back to `arguments`, which gets the
-/// kernel's weights.
+/// Launches kernel number `index` with `blocks` blocks, or as many as there are
+/// tiles if 0. Arrays are read from and written back to `arguments`, which gets
+/// the kernel's weights.
 Expected<ptx::Statistics> launchKernel(const CompiledKernel &kernel,
                                        KernelArguments &arguments,
                                        uint32_t blocks,
-                                       const ptx::LaunchOptions &options = {});
+                                       const ptx::LaunchOptions &options = {},
+                                       size_t index = 0);
 
 } // namespace fp4::testing
 

@@ -40,6 +40,9 @@ inline constexpr llvm::StringLiteral kMeaningAttrName = "fp4gpu.meaning";
 
 /// Rows of the scale tiles that the tensor cores read.
 inline constexpr int64_t kScaleTileRows = 128;
+
+/// Entries of the array by which `fp4gpu.amax` hands over what it found.
+inline constexpr int64_t kMaxima = 1024;
 /// Rows of prepacked elements are padded to multiples of so many bytes.
 inline constexpr int64_t kRowAlignment = 16;
 

@@ -320,7 +320,7 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
 }
 
 def FP4GPU_YieldOp : FP4GPU_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["PipelineOp", "EpilogueOp"]>]> {
+    ParentOneOf<["PipelineOp", "EpilogueOp", "QuantizeOp", "AmaxOp"]>]> {
   let summary = "the values of a region";
   let description = [{
     Hands tiles, accumulators or an element to the operation around it.

@@ -8,6 +8,7 @@
 #ifndef FP4_DIALECT_FP4GPU_IR_FP4GPUOPS_TD
 #define FP4_DIALECT_FP4GPU_IR_FP4GPUOPS_TD
 
+include "fp4/Dialect/FP4GPU/IR/FP4GPUActivationOps.td"
 include "fp4/Dialect/FP4GPU/IR/FP4GPUDecodeOps.td"
 include "fp4/Dialect/FP4GPU/IR/FP4GPUKernelOps.td"
 include "fp4/Dialect/FP4GPU/IR/FP4GPULayoutOps.td"

@@ -1,0 +1,161 @@
+//===- FP4GPUActivationOps.cpp - Quantizing kernels: verification ---------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The verifiers of fp4gpu.quantize and fp4gpu.amax. The number of the
+// documented constraint stands beside each check.
+//
+//===----------------------------------------------------------------------===//
+
+#include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
+#include "fp4/Numerics/BlockFormat.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace fp4::gpu;
+
+/// The shape that all of `inputs` have (C1).
+static FailureOr<MemRefType> verifyInputs(Operation *op, ValueRange inputs,
+                                          size_t indices) {
+  if (inputs.empty() || indices != 2)
+    return op->emitOpError() << "expected at least one input and two indices, "
+                                "got "
+                             << inputs.size() << " and " << indices;
+  auto type = cast<MemRefType>(inputs.front().getType());
+  for (Value input : inputs) {
+    auto other = cast<MemRefType>(input.getType());
+    if (other.getRank() != 2 || other.getShape() != type.getShape() ||
+        other.isDynamicDim(1))
+      return op->emitOpError() << "expected inputs to be matrices of one shape "
+                                  "with static columns, got "
+                               << type << " and " << other;
+  }
+  return type;
+}
+
+static LogicalResult verifyBody(Operation *op, ValueRange inputs,
+                                Region &region) {
+  SmallVector<Type> expected;
+  for (Value input : inputs)
+    expected.push_back(cast<MemRefType>(input.getType()).getElementType());
+  Block &body = region.front();
+  if (body.getArgumentTypes() != TypeRange(expected))
+    return op->emitOpError() << "expected a body that takes " << expected
+                             << ", got " << body.getArgumentTypes();
+  auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
+  Type f32 = Float32Type::get(op->getContext());
+  if (!yield || yield.getValues().getTypes() != TypeRange(f32))
+    return op->emitOpError("expected the body to yield one f32");
+  for (Operation &inner : body.without_terminator())
+    if (!isMemoryEffectFree(&inner) || inner.getNumRegions() != 0)
+      return op->emitOpError() << "expected only operations without side "
+                                  "effects or regions in the body, got "
+                               << inner.getName();
+  return success();
+}
+
+static LogicalResult verifyRotation(Operation *op,
+                                    std::optional<int64_t> rotation,
+                                    std::optional<ArrayRef<int8_t>> signs,
+                                    int64_t columns) {
+  if (rotation && (*rotation < 2 || *rotation > 1024 ||
+                   !llvm::isPowerOf2_64(*rotation) || columns % *rotation != 0))
+    return op->emitOpError()
+           << "expected a rotation by a power of two in 2..1024 that divides "
+           << columns << " columns, got " << *rotation;
+  int64_t size = rotation.value_or(0);
+  if (signs && static_cast<int64_t>(signs->size()) != size)
+    return op->emitOpError()
+           << "expected " << size << " signs, got " << signs->size();
+  return success();
+}
+
+static std::optional<int64_t> toSigned(std::optional<uint64_t> value) {
+  if (!value)
+    return std::nullopt;
+  return static_cast<int64_t>(*value);
+}
+
+LogicalResult QuantizeOp::verify() {
+  FailureOr<MemRefType> input =
+      verifyInputs(*this, getInputs(), getIndices().size()); // C1
+  if (failed(input))
+    return failure();
+  FormatAttr format = getFormat();
+  unsigned block = format.getBlockCols();
+  if (!isKernelFormat(format) || (block != 16 && block != 32)) // C3
+    return emitOpError() << "expected a format of f4E2M1FN elements in blocks "
+                            "of 16 or 32 with f8E4M3FN or f8E8M0FNU scales, "
+                            "got "
+                         << format;
+  int64_t columns = input->getDimSize(1);
+  if (columns % block != 0) // C2
+    return emitOpError() << "expected columns to be a multiple of " << block
+                         << ", got " << columns;
+  auto matrix =
+      MicroscaledTensorType::get(getContext(), input->getShape(), format);
+  SmallVector<int64_t> shape(getPrepackedElementsType(matrix).getShape());
+  shape.back() *= 2;
+  MemRefType elements = getElements().getType(), scales = getScales().getType();
+  auto expected = MemRefType::get(shape, format.getElementStorageType());
+  if (elements != expected) // C2
+    return emitOpError() << "expected 'elements' of type " << expected
+                         << ", got " << elements;
+  expected = MemRefType::get(getPrepackedScalesType(matrix).getShape(),
+                             format.getScaleStorageType());
+  if (scales != expected) // C2
+    return emitOpError() << "expected 'scales' of type " << expected << ", got "
+                         << scales;
+  if (format.hasTensorScale() != static_cast<bool>(getTensorScale())) // C4
+    return emitOpError() << "expected "
+                         << (getTensorScale() ? "no 'tensor_scale' for "
+                                              : "a 'tensor_scale' for ")
+                         << format << ", got "
+                         << (getTensorScale() ? "one" : "none");
+  if (!numerics::isScaleRuleLegal(static_cast<numerics::ScaleRule>(getRule()),
+                                  format.getBlockFormat())) // C5
+    return emitOpError() << "expected a rule that " << format
+                         << " can use, got '" << stringifyScaleRule(getRule())
+                         << "'";
+  if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
+                            columns))) // C6
+    return failure();
+  return verifyBody(*this, getInputs(), getBody()); // C7
+}
+
+static LogicalResult verifyMaxima(Operation *op, MemRefType type) {
+  auto expected = MemRefType::get(kMaxima, Float32Type::get(op->getContext()));
+  if (type == expected)
+    return success();
+  return op->emitOpError() << "expected 'maxima' of type " << expected
+                           << ", got " << type;
+}
+
+LogicalResult TensorScaleOp::verify() {
+  if (failed(verifyMaxima(*this, getMaxima().getType()))) // C1
+    return failure();
+  MemRefType out = getOut().getType();
+  if (out.getRank() != 0 || !out.getElementType().isF32()) // C1
+    return emitOpError() << "expected 'out' of type 'memref<f32>', got " << out;
+  if (!(getDivisor().convertToFloat() > 0)) // C2
+    return emitOpError() << "expected 'divisor' to be positive, got "
+                         << getDivisor().convertToFloat();
+  return success();
+}
+
+LogicalResult AmaxOp::verify() {
+  FailureOr<MemRefType> input =
+      verifyInputs(*this, getInputs(), getIndices().size()); // C1
+  if (failed(input))
+    return failure();
+  if (failed(verifyMaxima(*this, getMaxima().getType()))) // C2
+    return failure();
+  if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
+                            input->getDimSize(1)))) // C3
+    return failure();
+  return verifyBody(*this, getInputs(), getBody()); // C3
+}

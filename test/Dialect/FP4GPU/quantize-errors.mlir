@@ -1,0 +1,294 @@
+// RUN: fp4-opt %s --split-input-file --verify-diagnostics
+
+fp4gpu.kernel @c1_indices(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected at least one input and two indices, got 1 and 1}}
+    fp4gpu.quantize (%input)[%m] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c1_shapes(%input: memref<128x128xf32>, %other: memref<64x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "other", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected inputs to be matrices of one shape with static columns, got 'memref<128x128xf32>' and 'memref<64x128xf32>'}}
+    fp4gpu.quantize (%input, %other)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32, %z: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32>, memref<64x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c2_columns(%input: memref<128x48xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected columns to be a multiple of 32, got 48}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x48xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c2_elements(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x64xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected 'elements' of type 'memref<128x128xf4E2M1FN>', got 'memref<128x64xf4E2M1FN>'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x64xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c2_scales(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<2x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected 'scales' of type 'memref<1x1x32x4x4xf8E8M0FNU>', got 'memref<2x1x32x4x4xf8E8M0FNU>'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<2x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c3_format(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 16 or 32 with f8E4M3FN or f8E8M0FNU scales, got #fp4.mxfp8e4m3}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp8e4m3, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c4_superfluous_tensor_scale(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected no 'tensor_scale' for #fp4.mxfp4, got one}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales tensor_scale(%t) {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c4_missing_tensor_scale(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x2x32x4x4xf8E4M3FN>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a 'tensor_scale' for #fp4.nvfp4, got none}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.nvfp4, rule = #fp4.scale_rule<absmax>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x2x32x4x4xf8E4M3FN>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c5_rule(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a rule that #fp4.mxfp4 can use, got 'absmax'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<absmax>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c6_rotation(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a rotation by a power of two in 2..1024 that divides 128 columns, got 48}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales rotation 48 {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c6_long_rotation(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{that divides 128 columns, got 256}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales rotation 256 {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c6_signs(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected 4 signs, got 2}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales rotation 4 signs [1, -1] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c7_arguments(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a body that takes 'f32', got 'bf16'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: bf16):
+      %y = arith.extf %x : bf16 to f32
+      fp4gpu.yield %y : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c7_result(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected the body to yield one f32}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x, %x : f32, f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c7_side_effects(%input: memref<128x128xf32>, %t: f32, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "t", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected only operations without side effects or regions in the body, got vector.print}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      vector.print %x : f32
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @amax_c1(%input: memref<128x128xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected at least one input and two indices, got 1 and 1}}
+    fp4gpu.amax (%input)[%m] -> %maxima {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @amax_c2(%input: memref<128x128xf32>, %maxima: memref<2xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected 'maxima' of type 'memref<1024xf32>', got 'memref<2xf32>'}}
+    fp4gpu.amax (%input)[%m, %n] -> %maxima {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> -> memref<2xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @amax_c3_rotation(%input: memref<128x128xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a rotation by a power of two in 2..1024 that divides 128 columns, got 3}}
+    fp4gpu.amax (%input)[%m, %n] -> %maxima rotation 3 {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @amax_c3_body(%input: memref<128x128xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected the body to yield one f32}}
+    fp4gpu.amax (%input)[%m, %n] -> %maxima {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x, %x : f32, f32
+    } : memref<128x128xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @tensor_scale_c1_maxima(%maxima: memref<2xf32>, %out: memref<f32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["maxima", "out"] {
+  // expected-error @below {{expected 'maxima' of type 'memref<1024xf32>', got 'memref<2xf32>'}}
+  %t = fp4gpu.tensor_scale %maxima divisor 2.0 -> %out : memref<2xf32>, memref<f32>
+}
+
+// -----
+
+fp4gpu.kernel @tensor_scale_c1_out(%maxima: memref<1024xf32>, %out: memref<1xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["maxima", "out"] {
+  // expected-error @below {{expected 'out' of type 'memref<f32>', got 'memref<1xf32>'}}
+  %t = fp4gpu.tensor_scale %maxima divisor 2.0 -> %out : memref<1024xf32>, memref<1xf32>
+}
+
+// -----
+
+fp4gpu.kernel @tensor_scale_c2(%maxima: memref<1024xf32>, %out: memref<f32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["maxima", "out"] {
+  // expected-error @below {{expected 'divisor' to be positive, got 0.000000e+00}}
+  %t = fp4gpu.tensor_scale %maxima divisor 0.0 -> %out : memref<1024xf32>, memref<f32>
+}
