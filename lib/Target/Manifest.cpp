@@ -16,6 +16,7 @@
 #include "fp4/Target/Artifact.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include <nlohmann/json.hpp>
 
 using namespace mlir;
@@ -76,6 +77,17 @@ private:
 };
 } // namespace
 
+/// What an input of several launches is called: arg<i> for an argument of the
+/// function, with the function's name ahead unless it is the only one.
+static std::string nameArgument(BlockArgument argument) {
+  std::string name = "arg" + std::to_string(argument.getArgNumber());
+  Operation *function = argument.getOwner()->getParentOp();
+  if (llvm::hasSingleElement(
+          function->getBlock()->getOps<FunctionOpInterface>()))
+    return name;
+  return SymbolTable::getSymbolName(function).str() + "." + name;
+}
+
 Json LaunchWriter::describeOperand(Value operand, StringRef layer,
                                    const std::string &name) {
   ElementsAttr constant;
@@ -83,8 +95,12 @@ Json LaunchWriter::describeOperand(Value operand, StringRef layer,
     return {{"weight", fp4::getWeightName(layer, name)}};
   if (auto it = buffers.find(operand); it != buffers.end())
     return {{"buffer", it->second}};
-  return {{"input",
-           inputs.try_emplace(operand, getName(layer, name)).first->second}};
+  auto argument = dyn_cast<BlockArgument>(operand);
+  return {{"input", inputs
+                        .try_emplace(operand, argument && !isOnly
+                                                  ? nameArgument(argument)
+                                                  : getName(layer, name))
+                        .first->second}};
 }
 
 Json LaunchWriter::describe(fp4::gpu::LaunchOp launch, StringRef layer,

@@ -54,7 +54,7 @@ static void testErrors(const FP4CompileOptions *defaults) {
   options.target = "sm_80";
   char *ptx = fp4ModuleCompileToPTX(module, &options, &diagnostics);
   printf("target %d: %s\n", ptx != NULL, diagnostics);
-  // CHECK: target 0: unsupported target 'sm_80'; supported: sm_100a
+  // CHECK: target 0: unsupported target 'sm_80'; supported: sm_90a
   fp4StringFree(diagnostics);
   fp4ModuleDestroy(module);
 }

@@ -39,7 +39,7 @@ struct KernelArguments {
 
 /// Launches kernel number `index` with `blocks` blocks, or as many as there are
 /// tiles if 0. Arrays are read from and written back to `arguments`, which gets
-/// the kernel's weights.
+/// those of the kernel's weights that it lacks.
 Expected<ptx::Statistics> launchKernel(const CompiledKernel &kernel,
                                        KernelArguments &arguments,
                                        uint32_t blocks,

@@ -122,9 +122,10 @@ Input makeInput(const Case &c) {
     for (int64_t column = 0; column < c.columns; ++column) {
       float value = normal(random);
       int small = static_cast<int>(random() % 49) - 24;
-      // Nothing is left of a tensor whose scale an infinity made.
-      bool isTame = c.tensorScale == 0 && !c.saturatesInf;
-      switch (isTame && row % 9 >= 6 ? 0 : row % 9) {
+      // Nothing is left of a tensor whose scale a NaN or an infinity made.
+      bool isTame = c.tensorScale == 0 &&
+                    (row % 9 == 6 || (row % 9 > 6 && !c.saturatesInf));
+      switch (isTame ? 0 : row % 9) {
       case 1:
         value *= 1e-3f;
         break;
