@@ -73,6 +73,7 @@ def main():
     parser.add_argument("--kinds", default="stream,warpgroup")
     parser.add_argument("--ptxas", help="check every kernel for spills with this assembler")
     arguments = parser.parse_args()
+    os.makedirs(arguments.out, exist_ok=True)
     index = []
     for shape in arguments.shapes.split(","):
         n, k = map(int, shape.split("x"))

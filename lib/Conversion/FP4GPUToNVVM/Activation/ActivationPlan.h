@@ -61,9 +61,14 @@ struct ActivationPlan {
         .getDimSize(1);
   }
   /// Blocks of threads per multiprocessor, as many as have the registers: the
-  /// rule that compares two scales keeps 32 values beside their candidates.
+  /// rule that compares two scales keeps 32 values beside their candidates, and
+  /// power-of-two scales of long rotations spill a few in 64 registers.
   int64_t getBlocksPerMultiprocessor() {
-    return quantize && quantize.getRule() == ScaleRule::FourOverSix ? 2 : 4;
+    if (!quantize)
+      return 4;
+    if (quantize.getRule() == ScaleRule::FourOverSix)
+      return 2;
+    return quantize.getRule() != ScaleRule::AbsMax && getRotation() > 32 ? 3 : 4;
   }
   int64_t getTileColumns() { return kernel.getSchedule().getTileN(); }
   int64_t getLanesPerRow() { return getTileColumns() / kElementsPerThread; }
