@@ -68,7 +68,8 @@ struct ActivationPlan {
       return 4;
     if (quantize.getRule() == ScaleRule::FourOverSix)
       return 2;
-    return quantize.getRule() != ScaleRule::AbsMax && getRotation() > 32 ? 3 : 4;
+    return quantize.getRule() != ScaleRule::AbsMax && getRotation() > 32 ? 3
+                                                                         : 4;
   }
   int64_t getTileColumns() { return kernel.getSchedule().getTileN(); }
   int64_t getLanesPerRow() { return getTileColumns() / kElementsPerThread; }
