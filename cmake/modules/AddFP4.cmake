@@ -85,7 +85,7 @@ function(add_fp4_mlir_shared_library name kind)
     PRIVATE $<BUILD_INTERFACE:FP4CompileOptions> FP4MLIRDylib ${ARG_LINK})
   target_compile_options(${name} PRIVATE -fno-exceptions)
   target_link_options(${name} PRIVATE
-    LINKER:--version-script=${exports} LINKER:--no-undefined)
+    LINKER:--version-script=${exports} ${FP4_NO_UNDEFINED})
   set_target_properties(${name} PROPERTIES LINK_DEPENDS ${exports})
   fp4_use_precompiled_headers(${name})
   install(TARGETS ${name} EXPORT FP4Targets

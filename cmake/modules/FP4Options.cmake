@@ -15,6 +15,12 @@ if(FP4_SANITIZERS)
   target_link_options(FP4CompileOptions INTERFACE -fsanitize=${FP4_SANITIZERS})
 endif()
 
+# Shared libraries lack no symbol; those of the sanitizers come with the program.
+set(FP4_NO_UNDEFINED LINKER:--no-undefined)
+if(FP4_SANITIZERS)
+  set(FP4_NO_UNDEFINED)
+endif()
+
 # The fuzzers see which branches of the libraries an input takes.
 if(FP4_ENABLE_FUZZERS)
   target_compile_options(FP4CompileOptions INTERFACE -fsanitize=fuzzer-no-link)
