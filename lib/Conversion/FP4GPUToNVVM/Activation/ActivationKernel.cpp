@@ -13,10 +13,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "../KernelFunction.h"
 #include "ActivationABI.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include <cmath>
 
 using namespace mlir;
@@ -24,30 +24,6 @@ using namespace mlir;
 namespace fp4::gpu {
 
 using Values = KernelBuilder::Values;
-
-void ActivationKernel::emitScalars() {
-  for (Operation &op : plan.kernel.getBody().front()) {
-    if (isa<ForTilesOp, ReturnOp>(op))
-      continue;
-    if (auto load = dyn_cast<memref::LoadOp>(op)) {
-      Value pointer = mapping.lookup(load.getMemRef());
-      mapping.map(load.getResult(), b.load(load.getType(), pointer, 4));
-      continue;
-    }
-    if (auto scale = dyn_cast<TensorScaleOp>(op)) {
-      mapping.map(scale.getResult(), emitTensorScale(scale));
-      continue;
-    }
-    b.clone(op, mapping);
-  }
-}
-
-Value ActivationKernel::rows() {
-  int64_t rows = plan.forTiles.getStaticSizes()[0];
-  return ShapedType::isDynamic(rows)
-             ? mapping.lookup(plan.forTiles.getDynamicSizes()[0])
-             : b.i32(rows);
-}
 
 //===----------------------------------------------------------------------===//
 // Places
@@ -70,7 +46,7 @@ ActivationKernel::Place ActivationKernel::findPlace(Value task) {
   place.row = b.add(b.mul(m, kScaleTileRows), inTile);
   place.column = b.add(b.mul(n, plan.getTileColumns()),
                        b.mul(lane, ActivationPlan::kElementsPerThread));
-  Value isRow = b.less(place.row, rows());
+  Value isRow = b.less(place.row, emitSize(b, plan.forTiles, 0, mapping));
   auto isInside = [&](int64_t offset) {
     if (plan.getColumns() % plan.getTileColumns() == 0)
       return isRow;
@@ -351,8 +327,8 @@ Values ActivationKernel::forTasks(
     Value blocks, ValueRange init,
     function_ref<Values(const Place &, ValueRange)> body) {
   int64_t tiles = llvm::divideCeil(plan.getColumns(), plan.getTileColumns());
-  Value count =
-      b.mul(b.ceilDiv(rows(), kScaleTileRows), tiles * plan.getParts());
+  Value rows = emitSize(b, plan.forTiles, 0, mapping);
+  Value count = b.mul(b.ceilDiv(rows, kScaleTileRows), tiles * plan.getParts());
   return b.forLoop(b.blockId(), count, blocks, init,
                    [&](Value task, ValueRange carried) {
                      return body(findPlace(task), carried);
@@ -361,7 +337,10 @@ Values ActivationKernel::forTasks(
 
 void ActivationKernel::emit() {
   beginActivationFunction(b, plan, device, mapping);
-  emitScalars();
+  emitScalars(b, plan.kernel, mapping, [&](Operation &op) {
+    auto scale = dyn_cast<TensorScaleOp>(op);
+    return scale ? emitTensorScale(scale) : Value();
+  });
   if (plan.amax)
     emitAmax();
   else

@@ -40,8 +40,6 @@ private:
     Value isFirstInside, isSecondInside;
   };
 
-  void emitScalars();
-  Value rows();
   /// The tasks of this block, one of `blocks`, carrying `init`.
   Values
   forTasks(Value blocks, mlir::ValueRange init,
