@@ -12,6 +12,7 @@
 #ifndef FP4_LIB_CONVERSION_FP4TOFP4GPU_ACTIVATIONKERNEL_H
 #define FP4_LIB_CONVERSION_FP4TOFP4GPU_ACTIVATIONKERNEL_H
 
+#include "InputFusion.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "mlir/IR/Builders.h"
@@ -21,7 +22,8 @@ namespace fp4::gpu {
 
 /// fp4.quantize or fp4.rotate_quantize, all that a kernel depends on.
 struct QuantizeProblem {
-  mlir::Value input;
+  /// What the kernel reads, and what it does before it quantizes.
+  FusedInput source;
   /// Null if the format has none or it is to be computed.
   mlir::Value tensorScale;
   MicroscaledTensorType type;
@@ -33,9 +35,7 @@ struct QuantizeProblem {
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
-  mlir::RankedTensorType getInputType() const {
-    return mlir::cast<mlir::RankedTensorType>(input.getType());
-  }
+  mlir::RankedTensorType getInputType() const { return source.getInputType(); }
   /// Whether a pass over the input gives the tensor scale.
   bool computesTensorScale() const {
     return type.getFormat().hasTensorScale() && !tensorScale;
@@ -45,18 +45,20 @@ struct QuantizeProblem {
   bool hasDynamicRows() const { return getInputType().isDynamicDim(0); }
 };
 
-/// The problem of `op`, or, in `reason`, why no kernel serves it.
+/// The problem of `op`, with as much of what is in front of it as its kernel
+/// can do, or, in `reason`, why no kernel serves it.
 mlir::FailureOr<QuantizeProblem> getQuantizeProblem(mlir::Operation *op,
                                                     std::string &reason);
 
 /// Creates the kernel at the builder's insertion point. Its arguments are the
-/// input, the tensor scale or the maxima to compute it from if the format has
-/// one, the rows if they are dynamic, elements, scales and the tensor scale if
-/// it is computed.
+/// inputs, the columns, the tensor scale or the maxima to compute it from if
+/// the format has one, the rows if they are dynamic, elements, scales and the
+/// tensor scale if it is computed.
 KernelOp createQuantizeKernel(mlir::OpBuilder &builder, mlir::Location loc,
                               const QuantizeProblem &problem);
 
-/// Creates the kernel that finds the largest magnitude: input, rows, maxima.
+/// Creates the kernel that finds the largest magnitude: inputs, columns, rows,
+/// maxima.
 KernelOp createAmaxKernel(mlir::OpBuilder &builder, mlir::Location loc,
                           const QuantizeProblem &problem);
 

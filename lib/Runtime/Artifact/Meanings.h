@@ -30,11 +30,19 @@ Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
                                          std::vector<double> values,
                                          std::vector<double> bounds);
 
+/// The bits of the largest magnitude of an f32 array; NaN is above infinity.
+uint32_t largestMagnitude(const NDArray &array);
+
+/// "amax": the largest of maxima = the largest magnitude of the rotated input.
+Expected<std::vector<ExpectedOutput>>
+evaluateAmax(const KernelDescription &kernel, const KernelOperands &operands);
+
 /// "matmul": out = activation(lhs * rhs^T * tensor scales + bias).
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
 
-/// "quantize": elements and scales = blocks of the rotated input.
+/// "quantize": elements and scales = blocks of the rotated input; from maxima
+/// also the tensor scale.
 Expected<std::vector<ExpectedOutput>>
 evaluateQuantize(const KernelDescription &kernel,
                  const KernelOperands &operands);

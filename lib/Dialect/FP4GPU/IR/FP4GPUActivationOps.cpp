@@ -37,25 +37,47 @@ static FailureOr<MemRefType> verifyInputs(Operation *op, ValueRange inputs,
   return type;
 }
 
-static LogicalResult verifyBody(Operation *op, ValueRange inputs,
-                                Region &region) {
-  SmallVector<Type> expected;
-  for (Value input : inputs)
-    expected.push_back(cast<MemRefType>(input.getType()).getElementType());
+/// A region that takes `expected` and yields one f32 (C7).
+static LogicalResult verifyScalarRegion(Operation *op, StringRef name,
+                                        ArrayRef<Type> expected,
+                                        Region &region) {
   Block &body = region.front();
   if (body.getArgumentTypes() != TypeRange(expected))
-    return op->emitOpError() << "expected a body that takes " << expected
-                             << ", got " << body.getArgumentTypes();
+    return op->emitOpError() << "expected a " << name << " that takes "
+                             << expected << ", got " << body.getArgumentTypes();
   auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
   Type f32 = Float32Type::get(op->getContext());
   if (!yield || yield.getValues().getTypes() != TypeRange(f32))
-    return op->emitOpError("expected the body to yield one f32");
+    return op->emitOpError() << "expected the " << name << " to yield one f32";
   for (Operation &inner : body.without_terminator())
     if (!isMemoryEffectFree(&inner) || inner.getNumRegions() != 0)
       return op->emitOpError() << "expected only operations without side "
-                                  "effects or regions in the body, got "
-                               << inner.getName();
+                                  "effects or regions in the "
+                               << name << ", got " << inner.getName();
   return success();
+}
+
+/// Columns, row and body of either operation (C7, C8).
+template <typename OpTy> static LogicalResult verifyBody(OpTy op) {
+  SmallVector<Type> expected;
+  for (Value input : op.getInputs())
+    expected.push_back(cast<MemRefType>(input.getType()).getElementType());
+  int64_t columns =
+      cast<MemRefType>(op.getInputs().front().getType()).getDimSize(1);
+  for (Value vector : op.getColumns()) {
+    auto type = cast<MemRefType>(vector.getType());
+    if (type.getShape() != ArrayRef(columns)) // C8
+      return op.emitOpError() << "expected columns to be vectors of " << columns
+                              << " entries, got " << type;
+    expected.push_back(type.getElementType());
+  }
+  Type f32 = Float32Type::get(op->getContext());
+  if (!op.getRow().empty()) {
+    if (failed(verifyScalarRegion(op, "row", f32, op.getRow())))
+      return failure();
+    expected.push_back(f32);
+  }
+  return verifyScalarRegion(op, "body", expected, op.getBody());
 }
 
 static LogicalResult verifyRotation(Operation *op,
@@ -87,10 +109,11 @@ LogicalResult QuantizeOp::verify() {
     return failure();
   FormatAttr format = getFormat();
   unsigned block = format.getBlockCols();
-  if (!isKernelFormat(format) || (block != 16 && block != 32)) // C3
-    return emitOpError() << "expected a format of f4E2M1FN elements in blocks "
-                            "of 16 or 32 with f8E4M3FN or f8E8M0FNU scales, "
-                            "got "
+  if (!isPrepackedFormat(format) || (block != 16 && block != 32)) // C3
+    return emitOpError() << "expected a format in blocks of 16 or 32 of "
+                            "f4E2M1FN elements with f8E4M3FN or f8E8M0FNU "
+                            "scales, or of f8E4M3FN or f8E5M2 elements with "
+                            "f8E8M0FNU scales, got "
                          << format;
   int64_t columns = input->getDimSize(1);
   if (columns % block != 0) // C2
@@ -99,9 +122,10 @@ LogicalResult QuantizeOp::verify() {
   auto matrix =
       MicroscaledTensorType::get(getContext(), input->getShape(), format);
   SmallVector<int64_t> shape(getPrepackedElementsType(matrix).getShape());
-  shape.back() *= 2;
+  Type element = format.getElementStorageType();
+  shape.back() = shape.back() * 8 / element.getIntOrFloatBitWidth();
   MemRefType elements = getElements().getType(), scales = getScales().getType();
-  auto expected = MemRefType::get(shape, format.getElementStorageType());
+  auto expected = MemRefType::get(shape, element);
   if (elements != expected) // C2
     return emitOpError() << "expected 'elements' of type " << expected
                          << ", got " << elements;
@@ -124,7 +148,7 @@ LogicalResult QuantizeOp::verify() {
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             columns))) // C6
     return failure();
-  return verifyBody(*this, getInputs(), getBody()); // C7
+  return verifyBody(*this); // C7, C8
 }
 
 static LogicalResult verifyMaxima(Operation *op, MemRefType type) {
@@ -157,5 +181,5 @@ LogicalResult AmaxOp::verify() {
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             input->getDimSize(1)))) // C3
     return failure();
-  return verifyBody(*this, getInputs(), getBody()); // C3
+  return verifyBody(*this); // C3
 }
