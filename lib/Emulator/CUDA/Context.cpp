@@ -5,6 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
+// Reads the environment, chooses the PTX of every fat binary, and launches.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Context.h"
 #include <algorithm>
@@ -70,12 +73,12 @@ Context::Context() {
 cudaError_t Context::fail(cudaError_t code) {
   if (code != cudaSuccess)
     lastError = code;
-  return code;
+  return status(code);
 }
 
 cudaError_t Context::report(const Status &status, cudaError_t code) {
   if (status.ok())
-    return cudaSuccess;
+    return this->status();
   std::fprintf(stderr, "fp4-cuda: %s\n", status.message().c_str());
   return fail(code);
 }
@@ -169,6 +172,8 @@ static std::string text(const ptx::Dim3 &dim) {
 
 cudaError_t Context::launch(const void *function,
                             const ptx::LaunchConfig &config, void **arguments) {
+  if (broken != cudaSuccess)
+    return broken;
   auto found = kernels.find(function);
   if (found == kernels.end())
     return fail(cudaErrorInvalidDeviceFunction);
@@ -192,8 +197,13 @@ cudaError_t Context::launch(const void *function,
   Expected<ptx::Statistics> done =
       device.launch(*kernel.image->module, kernel.name, config, params.data(),
                     params.size(), options);
-  if (!done.ok())
-    return report(done.status(), cudaErrorLaunchFailure);
+  if (!done.ok()) {
+    (void)report(done.status(), cudaSuccess);
+    bool isAssertion =
+        done.message().find(": assertion '") != std::string::npos;
+    broken = isAssertion ? cudaErrorAssert : cudaErrorLaunchFailure;
+    return cudaSuccess;
+  }
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (trace)
     std::fprintf(stderr,

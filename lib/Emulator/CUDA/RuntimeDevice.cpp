@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <cuda_profiler_api.h>
 
 using namespace fp4::cuda;
 
@@ -25,12 +26,15 @@ using namespace fp4::cuda;
 
 cudaError_t cudaGetLastError() {
   Locked context;
-  cudaError_t error = context->lastError;
+  cudaError_t error = context->status(context->lastError);
   context->lastError = cudaSuccess;
   return error;
 }
 
-cudaError_t cudaPeekAtLastError() { return Locked()->lastError; }
+cudaError_t cudaPeekAtLastError() {
+  Locked context;
+  return context->status(context->lastError);
+}
 
 namespace {
 struct ErrorName {
@@ -56,6 +60,7 @@ static constexpr ErrorName errorNames[] = {
      "no kernel image is available for execution on the device"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure",
      "unspecified launch failure"},
+    {cudaErrorAssert, "cudaErrorAssert", "device-side assert triggered"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
@@ -96,7 +101,11 @@ cudaError_t cudaSetDevice(int device) {
 
 cudaError_t cudaSetDeviceFlags(unsigned) { return cudaSuccess; }
 cudaError_t cudaInitDevice(int, unsigned, unsigned) { return cudaSuccess; }
-cudaError_t cudaDeviceReset() { return cudaSuccess; }
+cudaError_t cudaDeviceReset() {
+  Locked context;
+  context->lastError = context->broken = cudaSuccess;
+  return cudaSuccess;
+}
 cudaError_t cudaDeviceSetLimit(cudaLimit, size_t) { return cudaSuccess; }
 
 /// Kibibytes of shared memory: of a multiprocessor, and what one block may use
@@ -259,7 +268,10 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void *) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceSynchronize() { return Locked()->lastError; }
+cudaError_t cudaDeviceSynchronize() { return Locked()->status(); }
+
+cudaError_t cudaProfilerStart() { return cudaSuccess; }
+cudaError_t cudaProfilerStop() { return cudaSuccess; }
 
 //===----------------------------------------------------------------------===//
 // Streams
@@ -283,8 +295,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return Locked()->lastError; }
-cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return Locked()->status(); }
+cudaError_t cudaStreamQuery(cudaStream_t) { return Locked()->status(); }
+
+cudaError_t cudaStreamAddCallback(cudaStream_t stream,
+                                  cudaStreamCallback_t callback, void *data,
+                                  unsigned) {
+  callback(stream, Locked()->status(), data);
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
   return cudaSuccess;
@@ -335,7 +354,7 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream,
   return cudaEventRecord(event, stream);
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return Locked()->lastError; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return Locked()->status(); }
 cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start,

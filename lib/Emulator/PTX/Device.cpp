@@ -20,9 +20,11 @@
 namespace fp4::ptx {
 
 /// Instructions of a cluster before its host thread turns to another one that
-/// may be waited for.
+/// may be waited for. In a cooperative launch they do wait for one another.
 static constexpr uint64_t kClusterSlice = 20'000'000;
-/// Unfinished clusters that one host thread keeps in memory.
+static constexpr uint64_t kCooperativeSlice = 20'000;
+/// Unfinished clusters that one host thread keeps in memory, unless all have to
+/// be resident.
 static constexpr size_t kMaxParked = 64;
 
 //===----------------------------------------------------------------------===//
@@ -359,10 +361,12 @@ void Workers::finish(Cluster &cluster) {
 void Workers::work() {
   Statistics stats;
   std::deque<std::unique_ptr<Cluster>> parked;
+  uint64_t slice =
+      launch.config.cooperative ? kCooperativeSlice : kClusterSlice;
   try {
     while (!launch.stop) {
       std::unique_ptr<Cluster> cluster;
-      if (parked.size() < kMaxParked)
+      if (parked.size() < kMaxParked || launch.config.cooperative)
         if (std::optional<uint64_t> index = launch.takeCluster())
           cluster = std::make_unique<Cluster>(launch, *index, stats);
       if (!cluster) {
@@ -371,7 +375,7 @@ void Workers::work() {
         cluster = std::move(parked.front());
         parked.pop_front();
       }
-      if (cluster->run(kClusterSlice) == Cluster::Result::Done)
+      if (cluster->run(slice) == Cluster::Result::Done)
         finish(*cluster);
       else
         parked.push_back(std::move(cluster));
@@ -384,6 +388,34 @@ void Workers::work() {
   std::lock_guard<std::mutex> lock(mutex);
   total.merge(stats);
 }
+
+namespace {
+/// Global memory that lives as long as a launch.
+class LaunchMemory {
+public:
+  explicit LaunchMemory(GlobalMemory &memory) : memory(memory) {}
+  LaunchMemory(const LaunchMemory &) = delete;
+  ~LaunchMemory() {
+    for (uint64_t address : addresses)
+      (void)memory.free(address);
+  }
+
+  /// The address of a copy of `bytes` bytes.
+  Expected<uint64_t> place(const void *source, size_t bytes) {
+    Expected<uint64_t> address = memory.allocate(std::max<size_t>(bytes, 1));
+    if (!address.ok())
+      return address;
+    addresses.push_back(*address);
+    if (bytes)
+      std::memcpy(&memory.find(*address)->bytes[0], source, bytes);
+    return address;
+  }
+
+private:
+  GlobalMemory &memory;
+  std::vector<uint64_t> addresses;
+};
+} // namespace
 
 Expected<Statistics> Device::launch(const Module &module,
                                     std::string_view kernelName,
@@ -423,15 +455,19 @@ Expected<Statistics> Device::launch(const Module &module,
                        config.dynamicSharedBytes;
   launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
                      config.grid.z / cluster.z};
-  Expected<uint64_t> paramAddress =
-      impl->memory.allocate(std::max<size_t>(paramBytes, 1));
+  LaunchMemory memory(impl->memory);
+  Expected<uint64_t> paramAddress = memory.place(params, paramBytes);
   if (!paramAddress.ok())
     return paramAddress.status();
   launch.paramAddress = *paramAddress;
-  if (paramBytes)
-    if (Status status = copyIn(*paramAddress, params, paramBytes); !status.ok())
-      return status;
   impl->memory.find(*paramAddress)->readOnly = true;
+  if (config.cooperative) {
+    constexpr uint32_t zeros[2] = {};
+    Expected<uint64_t> workspace = memory.place(zeros, sizeof zeros);
+    if (!workspace.ok())
+      return workspace.status();
+    launch.gridWorkspace = *workspace;
+  }
 
   Workers workers{launch, {}, {}, {}};
   uint64_t threads =
@@ -445,11 +481,8 @@ Expected<Statistics> Device::launch(const Module &module,
   workers.work();
   for (std::thread &thread : others)
     thread.join();
-  Status freed = impl->memory.free(*paramAddress);
   if (!workers.failure.empty())
     return Status::error(workers.failure);
-  if (!freed.ok())
-    return freed;
   workers.total.sharedBytes = launch.sharedBytes - kSharedBase;
   return std::move(workers.total);
 }

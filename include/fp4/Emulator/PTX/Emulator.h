@@ -116,6 +116,10 @@ struct LaunchConfig {
   /// Zeros: what the kernel's .reqnctapercluster says, else 1 x 1 x 1.
   Dim3 cluster = {0, 0, 0};
   uint32_t dynamicSharedBytes = 0;
+  /// Gives %envreg1 (high half) and %envreg2 (low half) the address of two zero
+  /// words, where the CTAs of a grid of cooperative groups meet. CTAs may wait
+  /// for one another in any launch.
+  bool cooperative = false;
 };
 
 struct LaunchOptions {
