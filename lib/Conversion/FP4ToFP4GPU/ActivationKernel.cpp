@@ -97,6 +97,8 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
     return fail("expected #fp4.nvfp4 or #fp4.mxfp4");
   if (problem.type.getRank() != 2)
     return fail("expected a matrix, got rank " + Twine(problem.type.getRank()));
+  if (llvm::is_contained(problem.type.getShape(), 0))
+    return fail("expected a matrix that is not empty");
   if (getPrepackedElementsType(problem.type).getShape()[1] % 16 != 0)
     return fail("expected packed rows of a multiple of 16 bytes, got K = " +
                 Twine(problem.type.getNumCols()));
