@@ -96,6 +96,10 @@ public:
 
   cudaError_t launch(const void *function, const ptx::LaunchConfig &config,
                      void **arguments);
+  /// Launches a kernel of `module`. Each of `arguments` points to a value.
+  cudaError_t launch(const ptx::Module &module, const ptx::KernelInfo &kernel,
+                     int maxDynamicShared, const ptx::LaunchConfig &config,
+                     void **arguments);
 
 private:
   Context();

@@ -60,6 +60,10 @@ static constexpr ErrorName errorNames[] = {
      "no kernel image is available for execution on the device"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure",
      "unspecified launch failure"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration",
+     "invalid configuration argument"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle",
+     "invalid resource handle"},
     {cudaErrorAssert, "cudaErrorAssert", "device-side assert triggered"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
@@ -325,13 +329,15 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
 //===----------------------------------------------------------------------===//
 
 using Clock = std::chrono::steady_clock;
+/// Nothing before the event is recorded.
+using EventTime = std::optional<Clock::time_point>;
 
-static Clock::time_point &timeOf(cudaEvent_t event) {
-  return *reinterpret_cast<Clock::time_point *>(event);
+static EventTime &timeOf(cudaEvent_t event) {
+  return *reinterpret_cast<EventTime *>(event);
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
-  *event = reinterpret_cast<cudaEvent_t>(new Clock::time_point(Clock::now()));
+  *event = reinterpret_cast<cudaEvent_t>(new EventTime);
   return cudaSuccess;
 }
 
@@ -340,7 +346,7 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete reinterpret_cast<Clock::time_point *>(event);
+  delete reinterpret_cast<EventTime *>(event);
   return cudaSuccess;
 }
 
@@ -359,7 +365,9 @@ cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start,
                                  cudaEvent_t end) {
-  std::chrono::duration<float, std::milli> took = timeOf(end) - timeOf(start);
+  if (!timeOf(start) || !timeOf(end))
+    return Locked()->fail(cudaErrorInvalidResourceHandle);
+  std::chrono::duration<float, std::milli> took = *timeOf(end) - *timeOf(start);
   *milliseconds = took.count();
   return cudaSuccess;
 }

@@ -115,11 +115,28 @@ std::vector<KernelInfo> Module::kernels() const {
   return infos;
 }
 
+static Status noKernel(std::string_view name) {
+  return Status::error("the module has no kernel '" + std::string(name) + "'");
+}
+
 Expected<KernelInfo> Module::kernel(std::string_view name) const {
   for (const auto &function : contents->functions)
     if (function->isEntry && function->isDefined && function->name == name)
       return describe(*contents, *function);
-  return Status::error("the module has no kernel '" + std::string(name) + "'");
+  return noKernel(name);
+}
+
+static Status noVariable(std::string_view name) {
+  return Status::error("the module has no global variable '" +
+                       std::string(name) + "'");
+}
+
+Expected<uint64_t> Module::variableBytes(std::string_view name) const {
+  for (const Variable &variable : contents->variables)
+    if (variable.name == name &&
+        (variable.space == Space::Global || variable.space == Space::Const))
+      return variable.size;
+  return noVariable(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -136,6 +153,10 @@ struct Device::Impl {
   std::vector<Loaded> modules;
 
   Expected<const Loaded *> load(const std::shared_ptr<ModuleData> &module);
+  /// Sets kernel and shape of `launch` if it is possible.
+  Status prepare(const std::shared_ptr<ModuleData> &module,
+                 std::string_view kernel, const LaunchConfig &config,
+                 size_t paramBytes, LaunchState &launch) const;
   Status checkLaunch(const Function &kernel, const ModuleData &module,
                      const LaunchConfig &config, size_t paramBytes) const;
 };
@@ -242,8 +263,7 @@ Expected<uint64_t> Device::symbolAddress(const Module &module,
   for (size_t i = 0; i < variables.size(); ++i)
     if (variables[i].name == name && (*loaded)->address[i])
       return (*loaded)->address[i];
-  return Status::error("the module has no global variable '" +
-                       std::string(name) + "'");
+  return noVariable(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,6 +326,38 @@ Status Device::Impl::checkLaunch(const Function &kernel,
     if (!function->isDefined && !findSyscall(function->name))
       return problem("function '" + function->name + "' is not defined");
   return Status::success();
+}
+
+Status Device::Impl::prepare(const std::shared_ptr<ModuleData> &module,
+                             std::string_view kernelName,
+                             const LaunchConfig &config, size_t paramBytes,
+                             LaunchState &launch) const {
+  const Function *kernel = nullptr;
+  for (const auto &function : module->functions)
+    if (function->isEntry && function->isDefined &&
+        function->name == kernelName)
+      kernel = function.get();
+  if (!kernel)
+    return noKernel(kernelName);
+  launch.module = module;
+  launch.kernel = kernel;
+  launch.config = config;
+  Dim3 &cluster = launch.config.cluster;
+  if (cluster.count() == 0 && kernel->clusterDims[0])
+    cluster = {kernel->clusterDims[0], kernel->clusterDims[1],
+               kernel->clusterDims[2]};
+  else if (cluster.count() == 0)
+    cluster = {1, 1, 1};
+  launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
+                     config.grid.z / cluster.z};
+  return checkLaunch(*kernel, *module, launch.config, paramBytes);
+}
+
+Status Device::checkLaunch(const Module &module, std::string_view kernel,
+                           const LaunchConfig &config,
+                           size_t paramBytes) const {
+  LaunchState launch;
+  return impl->prepare(module.data(), kernel, config, paramBytes, launch);
 }
 
 /// Whether results could depend on the order in which CTAs run.
@@ -423,38 +475,20 @@ Expected<Statistics> Device::launch(const Module &module,
                                     const void *params, size_t paramBytes,
                                     const LaunchOptions &options) {
   const std::shared_ptr<ModuleData> &data = module.data();
-  const Function *kernel = nullptr;
-  for (const auto &function : data->functions)
-    if (function->isEntry && function->isDefined &&
-        function->name == kernelName)
-      kernel = function.get();
-  if (!kernel)
-    return Status::error("the module has no kernel '" +
-                         std::string(kernelName) + "'");
   LaunchState launch;
-  launch.module = data;
-  launch.kernel = kernel;
-  launch.config = config;
-  launch.options = options;
-  launch.global = &impl->memory;
-  Dim3 &cluster = launch.config.cluster;
-  if (cluster.count() == 0 && kernel->clusterDims[0])
-    cluster = {kernel->clusterDims[0], kernel->clusterDims[1],
-               kernel->clusterDims[2]};
-  else if (cluster.count() == 0)
-    cluster = {1, 1, 1};
   if (Status status =
-          impl->checkLaunch(*kernel, *data, launch.config, paramBytes);
+          impl->prepare(data, kernelName, config, paramBytes, launch);
       !status.ok())
     return status;
+  const Function &kernel = *launch.kernel;
+  launch.options = options;
+  launch.global = &impl->memory;
   Expected<const Impl::Loaded *> loaded = impl->load(data);
   if (!loaded.ok())
     return loaded.status();
   launch.variableAddress = (*loaded)->address;
-  launch.sharedBytes = layoutShared(*data, *kernel, &launch.variableAddress) +
+  launch.sharedBytes = layoutShared(*data, kernel, &launch.variableAddress) +
                        config.dynamicSharedBytes;
-  launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
-                     config.grid.z / cluster.z};
   LaunchMemory memory(impl->memory);
   Expected<uint64_t> paramAddress = memory.place(params, paramBytes);
   if (!paramAddress.ok())
@@ -472,7 +506,7 @@ Expected<Statistics> Device::launch(const Module &module,
   Workers workers{launch, {}, {}, {}};
   uint64_t threads =
       options.threads ? options.threads : std::thread::hardware_concurrency();
-  if (!options.threads && hasFloatAtomics(*data, *kernel))
+  if (!options.threads && hasFloatAtomics(*data, kernel))
     threads = 1;
   threads = std::min<uint64_t>(threads, launch.clusters.count());
   std::vector<std::thread> others;

@@ -125,11 +125,11 @@ static void checkShape(const Warp &warp, const Mma &mma) {
     ok &= n >= 16 && n <= 256 && n % 16 == 0;
   }
   if (!ok)
-    warp.trap((mma.isWeightStationary ? "tcgen05.mma.ws of shape "
-                                      : "tcgen05.mma of shape ") +
-              std::to_string(m) + "x" + std::to_string(n) +
-              " is not possible with cta_group::" +
-              std::to_string(mma.ctaGroup));
+    warp.trap(
+        (mma.isWeightStationary ? "tcgen05.mma.ws of shape "
+                                : "tcgen05.mma of shape ") +
+        std::to_string(m) + "x" + std::to_string(n) +
+        " is not possible with cta_group::" + std::to_string(mma.ctaGroup));
 }
 
 /// The zero-column mask may not shift further than the descriptor's last two
