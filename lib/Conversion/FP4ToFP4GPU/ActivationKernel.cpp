@@ -105,7 +105,7 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
     return failure();
   }
   if (llvm::is_contained(problem.type.getShape(), 0))
-    return fail("expected at least one row and one column");
+    return fail("expected a matrix that is not empty");
   if (problem.rule == ScaleRule::Search && !isKernelFormat(format))
     return fail("expected another scale rule than search for 8-bit elements");
   return problem;

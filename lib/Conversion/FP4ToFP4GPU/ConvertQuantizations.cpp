@@ -147,7 +147,8 @@ ConversionCounts convertQuantizations(ModuleOp module,
   llvm::SetVector<Operation *> quantizations;
   module.walk([&](PrepackOp prepack) {
     Operation *op = prepack.getInput().getDefiningOp();
-    if (isa_and_present<fp4::QuantizeOp, fp4::RotateQuantizeOp>(op))
+    if (isa_and_present<fp4::QuantizeOp, fp4::RotateQuantizeOp>(op) &&
+        op->getParentOfType<ModuleOp>() == module)
       quantizations.insert(op);
   });
   QuantizationConverter converter(module);

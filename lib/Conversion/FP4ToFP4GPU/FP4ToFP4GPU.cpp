@@ -11,9 +11,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
-#include "DecodeKernel.h"
 #include "KernelReuse.h"
-#include "MatmulKernel.h"
+#include "KernelWriter.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -91,10 +90,13 @@ static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
 KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
                                        FusedMatmul &fused) {
   ModuleOp module = getOperation();
-  ScheduleChoice choice = chooseSchedule(problem, *arch);
+  bool isDecode = problem.decodesWeight;
+  ScheduleChoice choice = isDecode ? chooseDecodeSchedule(problem, *arch)
+                                   : chooseSchedule(problem, *arch);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
-  auto [kernel, isNew] = reuseKernel(
-      module, createMatmulKernel(builder, fused, problem, choice.schedule));
+  auto create = isDecode ? createDecodeKernel : createMatmulKernel;
+  auto [kernel, isNew] =
+      reuseKernel(module, create(builder, fused, problem, choice.schedule));
   if (!isNew)
     return kernel;
   ++numKernels;
@@ -111,11 +113,11 @@ static void appendParts(OpBuilder &builder, Value matrix,
   builder.createOrFold<PrepackOp>(parts, matrix.getLoc(), matrix);
 }
 
-void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
-                                FusedMatmul &fused) {
-  KernelOp kernel = getKernel(problem, fused);
-  Operation *last = fused.getLast();
-  OpBuilder builder(last);
+/// The arrays of a product of two microscaled matrices. `parts` are what those
+/// of the weight were made from.
+static SmallVector<Value>
+prepareOperands(OpBuilder &builder, FusedMatmul &fused,
+                llvm::SmallSetVector<Operation *, 6> &parts) {
   Location loc = fused.matmul.getLoc();
   SmallVector<Value> lhs, rhs, second, operands;
   appendParts(builder, fused.matmul.getLhs(), lhs);
@@ -131,6 +133,33 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   for (ArrayRef<Value> parts : {lhs, rhs, second})
     llvm::append_range(operands,
                        parts.drop_front(std::min<size_t>(2, parts.size())));
+  for (Value part : llvm::concat<Value>(rhs, second))
+    if (Operation *op = part.getDefiningOp())
+      parts.insert(op);
+  return operands;
+}
+
+/// The arrays of a product with a decoded weight.
+static SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
+                                                FusedMatmul &fused) {
+  fp4::MatmulOp matmul = fused.matmul;
+  SmallVector<Value> operands = {matmul.getLhs()}, fragments;
+  builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
+                                      matmul.getRhs());
+  llvm::append_range(operands, fragments);
+  return operands;
+}
+
+void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
+                                FusedMatmul &fused) {
+  KernelOp kernel = getKernel(problem, fused);
+  Operation *last = fused.getLast();
+  OpBuilder builder(last);
+  Location loc = fused.matmul.getLoc();
+  llvm::SmallSetVector<Operation *, 6> parts;
+  SmallVector<Value> operands = problem.decodesWeight
+                                    ? prepareDecodeOperands(builder, fused)
+                                    : prepareOperands(builder, fused, parts);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
@@ -157,15 +186,21 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
       source->erase();
   }
   // Parts of a pair that live on only in the joined weight.
-  for (Value part : llvm::concat<Value>(rhs, second))
-    if (Operation *op = part.getDefiningOp(); op && isOpTriviallyDead(op))
+  for (Operation *op : parts)
+    if (isOpTriviallyDead(op))
       op->erase();
   ++numLaunches;
 }
 
-/// The problem of two microscaled operands if `arch` has a kernel for it.
+/// The problem of `matmul` if `arch` has a kernel for it.
 static FailureOr<MatmulProblem>
 getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
+  if (isDecodeMatmul(matmul)) {
+    if (arch.family != GPUFamily::SM100)
+      return getDecodeProblem(matmul, reason);
+    reason = "expected two microscaled operands";
+    return failure();
+  }
   if (arch.family != GPUFamily::SM90)
     return getMatmulProblem(matmul, reason);
   reason = "expected a bf16 left side and a microscaled right side";
@@ -179,14 +214,7 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
     if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul)))
       continue;
     std::string reason;
-    if (isDecodeMatmul(matmul) &&
-        succeeded(launchDecodeKernel(matmul, *arch, reason))) {
-      ++numLaunches;
-      continue;
-    }
-    FailureOr<MatmulProblem> problem = failure();
-    if (!isDecodeMatmul(matmul))
-      problem = getProblem(matmul, *arch, reason);
+    FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
     if (failed(problem) && (inPairs || !requireKernels))
       continue;
     if (failed(problem)) {
@@ -214,7 +242,11 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
     return signalPassFailure();
   }
   SmallVector<fp4::MatmulOp> matmuls;
-  getOperation().walk([&](fp4::MatmulOp op) { matmuls.push_back(op); });
+  // A launch finds its kernel in the nearest module.
+  getOperation().walk([&](fp4::MatmulOp op) {
+    if (op->getParentOfType<ModuleOp>() == getOperation())
+      matmuls.push_back(op);
+  });
   // Pairs first: a product that is half of one could also be a mere operand.
   if (!launchAll(matmuls, /*inPairs=*/true) ||
       !launchAll(matmuls, /*inPairs=*/false))

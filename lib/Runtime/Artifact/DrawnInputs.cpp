@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Random arrays for inputs that the user did not give, of the types and sizes
+// that the manifest asks for.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/DrawnInputs.h"
 #include "fp4/Numerics/Half.h"

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Evaluates a kernel's meaning in double precision and compares it with what a
+// device computed.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/Meaning.h"
 #include "Meanings.h"

@@ -283,7 +283,7 @@ func.func @other_sums(%x: tensor<8x64xf32>, %r: tensor<8xf32>) -> (tensor<8x32xi
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a format with a name, got #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a tensor scale, or compute-tensor-scales
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected another scale rule than search for 8-bit elements
-// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected at least one row and one column
+// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a matrix that is not empty
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected rounding to nearest, got random numbers for stochastic rounding
 // CHECK-LABEL: func.func @no_kernel
 // CHECK-COUNT-5: fp4.quantize

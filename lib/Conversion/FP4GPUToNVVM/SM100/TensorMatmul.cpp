@@ -266,13 +266,7 @@ void TensorMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM100(KernelPlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  TensorMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<TensorMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu

@@ -391,13 +391,7 @@ void WarpMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM120(KernelPlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  WarpMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<WarpMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu

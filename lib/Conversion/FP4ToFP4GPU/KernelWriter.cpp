@@ -1,0 +1,207 @@
+//===- KernelWriter.cpp - What all matmul kernels share -------------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes the fp4gpu.kernel of a problem around operands and pipeline.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelWriter.h"
+#include "Activations.h"
+#include "TailText.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+unsigned KernelWriter::declare(const Twine &name, Type type) {
+  names.push_back(name.str());
+  types.push_back(type);
+  return types.size() - 1;
+}
+
+SmallVector<Value> KernelWriter::arguments(ArrayRef<unsigned> indices) {
+  return llvm::map_to_vector(indices,
+                             [&](unsigned index) { return argument(index); });
+}
+
+/// Biases, operands of the tail ("column0", ..., "matrix0", ...), the number of
+/// rows, the result.
+void KernelWriter::declareResult() {
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (Type type = getBiasType(i))
+      biases[i] = declare(i == 0 ? "bias" : "second_bias",
+                          MemRefType::get({problem.columns}, type));
+  auto declareAll = [&](ArrayRef<Value> operands, const Twine &name,
+                        SmallVector<unsigned> &indices) {
+    for (auto [i, operand] : llvm::enumerate(operands)) {
+      auto type = cast<RankedTensorType>(operand.getType());
+      indices.push_back(
+          declare(name + Twine(i),
+                  MemRefType::get(type.getShape(), type.getElementType())));
+    }
+  };
+  declareAll(fused.columns.getArrayRef(), "column", columns);
+  declareAll(fused.matrices.getArrayRef(), "matrix", matrices);
+  if (problem.hasDynamicRows())
+    rows = declare("rows", b.getIndexType());
+  out = declare("out", MemRefType::get({problem.rows, problem.columns},
+                                       fused.getType().getElementType()));
+}
+
+//===----------------------------------------------------------------------===//
+// The body
+//===----------------------------------------------------------------------===//
+
+Value KernelWriter::emitSteps(
+    AccType acc, function_ref<SmallVector<Value>(Value step)> produce,
+    function_ref<Value(Value sum, ValueRange tiles)> multiply) {
+  Value zero = ZeroOp::create(b, acc);
+  int64_t steps = llvm::divideCeil(problem.depth, schedule.getTileK());
+  auto pipeline = PipelineOp::create(b, acc, steps, zero);
+  OpBuilder::InsertionGuard guard(b);
+  Block *producer = b.createBlock(&pipeline.getProduce());
+  SmallVector<Value> tiles =
+      produce(producer->addArgument(b.getIndexType(), b.getLoc()));
+  YieldOp::create(b, tiles);
+  Block *consumer = b.createBlock(&pipeline.getConsume());
+  Value sum = consumer->addArgument(acc, b.getLoc());
+  for (Value tile : tiles)
+    consumer->addArgument(tile.getType(), b.getLoc());
+  YieldOp::create(
+      b, multiply(sum, ValueRange(consumer->getArguments()).drop_front()));
+  return pipeline.getResult();
+}
+
+/// One product in the result type of its matmul.
+Value KernelWriter::emitProduct(unsigned product, Value x, Value bias) {
+  if (Value factor = factors[product])
+    x = arith::MulFOp::create(b, x, factor);
+  if (bias) {
+    if (!bias.getType().isF32())
+      bias = arith::ExtFOp::create(b, b.getF32Type(), bias);
+    x = arith::AddFOp::create(b, x, bias);
+  }
+  x = emitActivation(b, x, getActivation(product));
+  if (!problem.resultType.isF32())
+    x = arith::TruncFOp::create(b, problem.resultType, x);
+  return x;
+}
+
+void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
+  SmallVector<Value> vectors;
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (getBiasType(i))
+      vectors.push_back(argument(biases[i]));
+  size_t biasCount = vectors.size();
+  llvm::append_range(vectors, arguments(columns));
+  SmallVector<Value> addends = arguments(matrices);
+  auto epilogue =
+      EpilogueOp::create(b, sum, argument(out), ValueRange{m, n}, vectors,
+                         addends, schedule.getSwapped(), problem.isGated);
+  OpBuilder::InsertionGuard guard(b);
+  Block *body = b.createBlock(&epilogue.getBody());
+  for (unsigned i = 0; i < getProducts(); ++i)
+    body->addArgument(b.getF32Type(), b.getLoc());
+  for (Value operand : llvm::concat<Value>(vectors, addends))
+    body->addArgument(cast<MemRefType>(operand.getType()).getElementType(),
+                      b.getLoc());
+  auto operands = llvm::to_vector_of<Value>(body->getArguments());
+  SmallVector<Value> results;
+  size_t next = getProducts();
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    Value bias = getBiasType(i) ? operands[next++] : Value();
+    results.push_back(emitProduct(i, operands[i], bias));
+  }
+  ArrayRef<Value> others =
+      ArrayRef(operands).drop_front(getProducts() + biasCount);
+  Operation *last = body->empty() ? nullptr : &body->back();
+  YieldOp::create(b,
+                  fused.emitTail(b, results, others.take_front(columns.size()),
+                                 others.drop_front(columns.size())));
+  describeTailOf(*body, last ? std::next(last->getIterator()) : body->begin(),
+                 results, others);
+}
+
+/// The loop over tiles.
+void KernelWriter::emitTiles() {
+  SmallVector<Value> dynamicSizes;
+  if (problem.hasDynamicRows())
+    dynamicSizes.push_back(argument(rows));
+  int64_t sizes[] = {problem.rows, problem.getProductColumns()};
+  auto forTiles = ForTilesOp::create(b, dynamicSizes, sizes);
+  ReturnOp::create(b);
+  Block *tile = b.createBlock(&forTiles.getBody());
+  Value m = tile->addArgument(b.getIndexType(), b.getLoc());
+  Value n = tile->addArgument(b.getIndexType(), b.getLoc());
+  emitEpilogue(emitPipeline(m, n), m, n);
+}
+
+//===----------------------------------------------------------------------===//
+// The meaning
+//===----------------------------------------------------------------------===//
+
+/// Puts the operations of the epilogue from `first` on into words.
+void KernelWriter::describeTailOf(Block &body, Block::iterator first,
+                                  ValueRange results, ValueRange others) {
+  llvm::DenseMap<Value, std::string> names;
+  for (auto [i, value] : llvm::enumerate(results))
+    names[value] = "p" + std::to_string(i);
+  for (auto [i, value] : llvm::enumerate(others))
+    names[value] = i < columns.size()
+                       ? "column" + std::to_string(i)
+                       : "matrix" + std::to_string(i - columns.size());
+  tailText = describeTail(body, first, names);
+}
+
+/// What the manifest says of the kernel (docs/Manifest.md, "Meaning"); null if
+/// there are no words for it.
+DictionaryAttr KernelWriter::describeMeaning() {
+  if (!tailText)
+    return {};
+  NamedAttrList meaning;
+  auto add = [&](StringRef name, StringRef value) {
+    meaning.set(name, b.getStringAttr(value));
+  };
+  add("kind", "matmul");
+  describeOperands(meaning);
+  add("activation", stringifyActivation(problem.activation));
+  if (problem.isGated) {
+    add("gated", "true");
+    add("second_activation", stringifyActivation(problem.secondActivation));
+  }
+  if (!tailText->empty()) {
+    std::string type;
+    llvm::raw_string_ostream(type) << problem.resultType;
+    add("product_type", type);
+    add("tail", *tailText);
+  }
+  return meaning.getDictionary(b.getContext());
+}
+
+KernelOp KernelWriter::create() {
+  declareOperands();
+  declareResult();
+  SmallVector<StringRef> texts(names.begin(), names.end());
+  kernel = KernelOp::create(b, problem.getName() + fused.getSuffix(), schedule,
+                            b.getStrArrayAttr(texts));
+  OpBuilder::InsertionGuard guard(b);
+  Block *body = b.createBlock(&kernel.getBody());
+  body->addArguments(types, SmallVector<Location>(types.size(), b.getLoc()));
+  emitFactors();
+  emitTiles();
+  if (DictionaryAttr meaning = describeMeaning())
+    kernel->setAttr(kMeaningAttrName, meaning);
+  return kernel;
+}
+
+} // namespace fp4::gpu
