@@ -168,7 +168,7 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
 DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
   BlockArgument argument = plan.kernel.getBody().getArgument(index);
   unsigned dim = 0;
-  bool isScales = false;
+  bool isScales = argument == plan.epilogue.getScales();
   TilePlan *map = nullptr;
   for (TilePlan *tile : plan.getTiles())
     if (tile->source == argument) {

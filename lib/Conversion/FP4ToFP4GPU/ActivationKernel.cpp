@@ -104,8 +104,10 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
         << "expected a format with a name, got " << format;
     return failure();
   }
-  if (llvm::is_contained(problem.type.getShape(), 0))
-    return fail("expected a matrix that is not empty");
+  if (llvm::any_of(problem.type.getShape(), [](int64_t size) {
+        return size == 0 || size >= int64_t(1) << 31;
+      }))
+    return fail("expected a matrix that is not empty, of sizes below 2^31");
   if (problem.rule == ScaleRule::Search && !isKernelFormat(format))
     return fail("expected another scale rule than search for 8-bit elements");
   return problem;

@@ -60,9 +60,12 @@ protected:
   KernelOp kernel;
   /// What each product is multiplied with, null without.
   Value factors[2];
+  /// The tensor scale of a quantized result, null without.
+  Value outFactor;
 
 private:
   void declareResult();
+  void declareOutputs();
   void emitTiles();
   void emitEpilogue(Value sum, Value m, Value n);
   Value emitProduct(unsigned product, Value x, Value bias);
@@ -78,7 +81,7 @@ private:
 
   llvm::SmallVector<mlir::Type> types;
   llvm::SmallVector<std::string> names;
-  unsigned rows = 0, out = 0, biases[2] = {};
+  unsigned rows = 0, out = 0, scales = 0, tensorScale = 0, biases[2] = {};
   llvm::SmallVector<unsigned> columns, matrices;
   /// Nothing if the runtime has no word for one of its operations.
   std::optional<std::string> tailText;

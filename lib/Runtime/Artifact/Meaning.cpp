@@ -116,6 +116,8 @@ static OutputError compareBytes(const NDArray &got,
   auto isSame = [&](size_t at, const NDArray &other, uint8_t mask) {
     if (itemBytes > 1)
       return std::memcmp(got.bytes() + at, other.bytes() + at, itemBytes) == 0;
+    if (!expected.mask.empty())
+      mask &= expected.mask[at];
     return ((got.bytes()[at] ^ other.bytes()[at]) & mask) == 0;
   };
   auto isRight = [&](size_t at, uint8_t mask) {

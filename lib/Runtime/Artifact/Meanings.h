@@ -12,6 +12,7 @@
 #ifndef FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
 #define FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
 
+#include "fp4/Numerics/BlockFormat.h"
 #include "fp4/Runtime/Artifact/Meaning.h"
 
 namespace fp4::runtime {
@@ -40,6 +41,14 @@ evaluateAmax(const KernelDescription &kernel, const KernelOperands &operands);
 /// "matmul": out = activation(lhs * rhs^T * tensor scales + bias).
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
+
+/// `elements` and `scales` of a row-major matrix of `cols` columns, whose
+/// values are known within `bounds`, by the `result_format` and `scale_rule` of
+/// the kernel's meaning and its argument `out_tensor_scale`.
+Expected<std::vector<ExpectedOutput>>
+quantizeBounded(const KernelDescription &kernel, const KernelOperands &operands,
+                const std::vector<double> &values,
+                const std::vector<double> &bounds, size_t cols);
 
 /// "quantize": elements and scales = blocks of the rotated input; from maxima
 /// also the tensor scale.

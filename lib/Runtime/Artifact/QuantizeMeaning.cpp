@@ -87,12 +87,13 @@ static Expected<float> computeTensorScale(const Quantization &quantization,
 
 /// The tensor scale of the launch; 1 in formats without.
 static Expected<float> readTensorScale(const Quantization &quantization,
-                                       const KernelOperands &operands) {
+                                       const KernelOperands &operands,
+                                       const std::string &name) {
   if (!quantization.format.hasTensorScale)
     return 1.0f;
   if (quantization.divisor > 0)
     return computeTensorScale(quantization, operands);
-  Expected<NDArray> array = findOperand(operands, "tensor_scale");
+  Expected<NDArray> array = findOperand(operands, name);
   if (!array.ok())
     return array.status();
   Expected<std::vector<float>> values = array->toFloat32();
@@ -148,11 +149,11 @@ struct Blocks {
 
 class BlockWriter {
 public:
-  BlockWriter(const Quantization &quantization, float tensorScale,
-              const QuantizeInput &input)
-      : quantization(quantization), format(quantization.format),
-        tensorScale(tensorScale), rows(input.rows), columns(input.columns),
-        blocks(input.columns / format.blockCols) {}
+  BlockWriter(const numerics::BlockFormat &format,
+              const numerics::QuantizeOptions &options, float tensorScale,
+              size_t rows, size_t columns)
+      : format(format), options(options), tensorScale(tensorScale), rows(rows),
+        columns(columns), blocks(columns / format.blockCols) {}
 
   Blocks quantize(const std::vector<float> &values) const;
   /// The codes under given scales.
@@ -178,8 +179,8 @@ private:
     return numerics::packedRowBytes(format.element, columns);
   }
 
-  const Quantization &quantization;
   const numerics::BlockFormat &format;
+  const numerics::QuantizeOptions &options;
   float tensorScale;
   size_t rows, columns, blocks;
 };
@@ -200,8 +201,8 @@ Status BlockWriter::check(const NDArray &elements,
 Blocks BlockWriter::quantize(const std::vector<float> &values) const {
   Blocks result{std::vector<uint8_t>(rows * columns),
                 std::vector<uint8_t>(rows * blocks)};
-  numerics::quantizeBlocks(format, quantization.options, values.data(), rows,
-                           columns, tensorScale, result.codes.data(),
+  numerics::quantizeBlocks(format, options, values.data(), rows, columns,
+                           tensorScale, result.codes.data(),
                            result.scales.data());
   return result;
 }
@@ -241,9 +242,9 @@ NDArray BlockWriter::writeScales(const NDArray &array,
   return result;
 }
 
-/// Elements and scales. Where the values have bounds, a block may have the
-/// scale that either end of them gives, and an element, under the scale that
-/// its block did get, the code of either end.
+/// Elements and scales of values that a kernel has to have. Where it need not,
+/// a block may have the scale that either end of the bounds gives, and an
+/// element, under the scale that its block did get, the code of either end.
 static std::vector<ExpectedOutput> writeBlocks(const BlockWriter &writer,
                                                const QuantizeInput &input,
                                                const NDArray &elements,
@@ -277,34 +278,122 @@ static std::vector<ExpectedOutput> writeBlocks(const BlockWriter &writer,
   return outputs;
 }
 
-Expected<std::vector<ExpectedOutput>>
-evaluateQuantize(const KernelDescription &kernel,
-                 const KernelOperands &operands) {
-  Expected<Quantization> quantization = readMeaning(kernel.meaning);
-  if (!quantization.ok())
-    return quantization.status();
-  Expected<float> tensorScale = readTensorScale(*quantization, operands);
-  if (!tensorScale.ok())
-    return tensorScale.status();
-  Expected<QuantizeInput> input =
-      readQuantizeInput(kernel, operands, quantization->format.blockCols);
-  if (!input.ok())
-    return input.status();
+static Expected<std::vector<ExpectedOutput>>
+makeBlockOutputs(const KernelOperands &operands,
+                 const numerics::BlockFormat &format,
+                 const numerics::QuantizeOptions &options, float tensorScale,
+                 const QuantizeInput &input) {
   Expected<NDArray> elements = findOperand(operands, "elements");
   if (!elements.ok())
     return elements.status();
   Expected<NDArray> scales = findOperand(operands, "scales");
   if (!scales.ok())
     return scales.status();
-  BlockWriter writer(*quantization, *tensorScale, *input);
+  BlockWriter writer(format, options, tensorScale, input.rows, input.columns);
   if (Status status = writer.check(*elements, *scales); !status.ok())
     return status;
-  std::vector<ExpectedOutput> outputs =
-      writeBlocks(writer, *input, *elements, *scales);
-  if (quantization->divisor > 0) {
+  return writeBlocks(writer, input, *elements, *scales);
+}
+
+/// The magnitudes that are `sign` bounds away, with the signs of `values`.
+static std::vector<float> shiftMagnitudes(const std::vector<double> &values,
+                                          const std::vector<double> &bounds,
+                                          double sign) {
+  std::vector<float> result;
+  for (size_t i = 0; i < values.size(); ++i) {
+    double magnitude = std::max(std::fabs(values[i]) + sign * bounds[i], 0.0);
+    result.push_back(static_cast<float>(std::copysign(magnitude, values[i])));
+  }
+  return result;
+}
+
+/// Compares the codes that come out the same at both ends of the bounds: scale
+/// and codes rise with the magnitudes. Not so the choice of four_over_six,
+/// which any error may turn, nor are the codes of blocks without a finite scale
+/// specified.
+static void maskUncertain(const numerics::BlockFormat &format, size_t cols,
+                          bool isMonotone,
+                          const std::vector<ExpectedOutput> &low,
+                          const std::vector<ExpectedOutput> &high,
+                          std::vector<ExpectedOutput> &outputs) {
+  ExpectedOutput &elements = outputs[0], &scales = outputs[1];
+  elements.mask.assign(elements.array.byteSize(), 0xff);
+  scales.mask.assign(scales.array.byteSize(), 0xff);
+  auto rows = size_t(elements.array.shape()[0]);
+  auto rowBytes = size_t(elements.array.shape()[1]);
+  size_t blocks = cols / format.blockCols, blockBytes = format.blockCols / 2;
+  for (size_t row = 0; row < rows; ++row)
+    for (size_t block = 0; block < blocks; ++block) {
+      size_t at = numerics::scaleOffset128x4(row, block, blocks);
+      uint8_t code = low[1].array.bytes()[at];
+      bool isSame = isMonotone && code == high[1].array.bytes()[at];
+      scales.mask[at] = isSame ? 0xff : 0;
+      bool isFinite = std::isfinite(numerics::decodeScale(format.scale, code));
+      for (size_t i = 0; i < blockBytes; ++i) {
+        size_t byte = row * rowBytes + block * blockBytes + i;
+        uint8_t differing =
+            low[0].array.bytes()[byte] ^ high[0].array.bytes()[byte];
+        uint8_t mask =
+            (differing & 0x0f ? 0 : 0x0f) | (differing & 0xf0 ? 0 : 0xf0);
+        elements.mask[byte] = isSame && isFinite ? mask : 0;
+      }
+    }
+}
+
+Expected<std::vector<ExpectedOutput>>
+quantizeBounded(const KernelDescription &kernel, const KernelOperands &operands,
+                const std::vector<double> &values,
+                const std::vector<double> &bounds, size_t cols) {
+  Meaning meaning = kernel.meaning;
+  meaning.fields["format"] = meaning.field("result_format");
+  Expected<Quantization> quantization = readMeaning(meaning);
+  if (!quantization.ok())
+    return quantization.status();
+  Expected<float> tensorScale =
+      readTensorScale(*quantization, operands, "out_tensor_scale");
+  if (!tensorScale.ok())
+    return tensorScale.status();
+  if (cols % quantization->format.blockCols != 0)
+    return Status::error("expected a result of whole blocks, got " +
+                         std::to_string(cols) + " columns");
+  auto quantize = [&](std::vector<float> floats) {
+    QuantizeInput input{
+        cols ? floats.size() / cols : 0, cols, std::move(floats), {}};
+    return makeBlockOutputs(operands, quantization->format,
+                            quantization->options, *tensorScale, input);
+  };
+  auto outputs = quantize(std::vector<float>(values.begin(), values.end()));
+  auto low = quantize(shiftMagnitudes(values, bounds, -1));
+  auto high = quantize(shiftMagnitudes(values, bounds, 1));
+  if (!outputs.ok() || !low.ok() || !high.ok())
+    return outputs.status();
+  maskUncertain(quantization->format, cols,
+                quantization->options.rule != numerics::ScaleRule::FourOverSix,
+                *low, *high, *outputs);
+  return outputs;
+}
+
+Expected<std::vector<ExpectedOutput>>
+evaluateQuantize(const KernelDescription &kernel,
+                 const KernelOperands &operands) {
+  Expected<Quantization> quantization = readMeaning(kernel.meaning);
+  if (!quantization.ok())
+    return quantization.status();
+  Expected<float> tensorScale =
+      readTensorScale(*quantization, operands, "tensor_scale");
+  if (!tensorScale.ok())
+    return tensorScale.status();
+  Expected<QuantizeInput> input =
+      readQuantizeInput(kernel, operands, quantization->format.blockCols);
+  if (!input.ok())
+    return input.status();
+  Expected<std::vector<ExpectedOutput>> outputs =
+      makeBlockOutputs(operands, quantization->format, quantization->options,
+                       *tensorScale, *input);
+  if (outputs.ok() && quantization->divisor > 0) {
     ExpectedOutput scale{"tensor_scale", NDArray(DType::F32, {})};
     std::memcpy(scale.array.mutableBytes(), &*tensorScale, 4);
-    outputs.push_back(std::move(scale));
+    outputs->push_back(std::move(scale));
   }
   return outputs;
 }

@@ -64,3 +64,12 @@ func.func @no_rows_to_decode_for(%x: tensor<0x128xbf16>, %w: !fp4.tensor<16x128,
   %0 = fp4.matmul %x, %w : tensor<0x128xbf16>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<0x16xf32>
   return
 }
+
+// -----
+
+// 2^23 x 2^16 have 2^39 / 32 = 2^34 bytes of scales.
+func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tensor<16x65536, #fp4.mxfp4>) {
+  // expected-error @below {{expected sizes and bytes of scales below 2^31, got M x N x K = 8388608x16x65536}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
+  return
+}

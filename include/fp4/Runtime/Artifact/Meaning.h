@@ -48,6 +48,9 @@ struct ExpectedOutput {
   bool isLargest = false;
   /// Arrays like `array`: without `values`, each entry may be that of any.
   std::vector<NDArray> alternatives = {};
+  /// Of equal bytes: the bits that are compared, all if it is empty. Codes of
+  /// values that lie at a threshold within their bound are not.
+  std::vector<uint8_t> mask = {};
 };
 
 /// The outputs of `kernel` on these inputs. Fails for a kind that is not known.

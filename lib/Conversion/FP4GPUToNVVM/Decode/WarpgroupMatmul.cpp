@@ -71,7 +71,6 @@ private:
   void reduceTile(const DecodeTile &tile, ValueRange sums);
   /// Finishes rows 8 * octet.. of the tile, of which this lane has four sums.
   void finishOctet(const DecodeTile &tile, Value octet, ValueRange sums);
-  Value within(unsigned dim, Value index);
   void storePairs(Value row, Value column, ArrayRef<Value> results);
   void meet() { b.namedBarrier(b.add(group, 1), kThreads); }
 
@@ -202,14 +201,6 @@ void WarpgroupMatmul::storePairs(Value row, Value column,
   }
 }
 
-/// A row or column, or the last one if that is behind it.
-Value WarpgroupMatmul::within(unsigned dim, Value index) {
-  if (!skeleton.isRagged(dim))
-    return index;
-  Value last = b.add(skeleton.size(dim), -1);
-  return b.select(b.less(index, last), index, last);
-}
-
 void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                                   ValueRange sums) {
   Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
@@ -218,8 +209,8 @@ void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                        b.mul(warp, 16));
   SmallVector<Value> results;
   for (int64_t i = 0; i < 4; ++i) {
-    Value ownRow = within(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
-    Value ownColumn = within(1, b.add(b.add(column, g), 8 * (i / 2)));
+    Value ownRow = skeleton.clamp(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
+    Value ownColumn = skeleton.clamp(1, b.add(b.add(column, g), 8 * (i / 2)));
     Values operands = {sums[i]};
     for (const Values &vector :
          llvm::concat<Values>(skeleton.loadColumns(ownColumn, 1),
