@@ -153,7 +153,8 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     `fp4.quantize` and `fp4.rotate_quantize` of a matrix whose prepacked form is
     asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what
     is in front of them, if nothing else uses it: operations element by element,
-    and a factor for each row that is computed from its sum of squares (RMSNorm).
+    a factor for each row that is computed from its sum of squares (RMSNorm), and
+    products of blocks of 16 to 128 columns with given matrices.
     Those of a format with a tensor scale that give none stay, unless
     `compute-tensor-scales` asks for another kernel ahead that finds the largest
     magnitude (`fp4gpu.amax`). A remark says what was fused, or why there is no

@@ -12,6 +12,7 @@
 
 #include "ActivationKernel.h"
 #include "Activations.h"
+#include "BlockTransform.h"
 #include "TailText.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -40,6 +41,8 @@ static void printValues(llvm::raw_ostream &os, const QuantizeProblem &problem) {
         digit |= unsigned(signs[j] < 0) << (j - i);
       os << (i == 0 ? "_s" : "") << llvm::hexdigit(digit, /*LowerCase=*/true);
     }
+  if (problem.matrix)
+    os << "_t" << problem.getMatrixBlock();
   if (problem.saturatesInf)
     os << "_sat";
   if (problem.source.factor)
@@ -70,7 +73,13 @@ std::string QuantizeProblem::getAmaxName() const {
 /// Fills in what both operations have.
 template <typename OpTy> static QuantizeProblem makeProblem(OpTy op) {
   QuantizeProblem problem;
-  problem.source = fuseInput(op.getInput(), op);
+  std::optional<BlockTransform> transform;
+  if (!isa<RotateQuantizeOp>(op))
+    transform = matchBlockTransform(op.getInput(), op);
+  if (transform)
+    problem.matrix = transform->matrix;
+  problem.source = transform ? fuseInput(transform->input, transform->user)
+                             : fuseInput(op.getInput(), op);
   problem.tensorScale = op.getTensorScale();
   problem.type = op.getType();
   problem.rule = static_cast<ScaleRule>(op.getEffectiveScaleRule());
@@ -125,6 +134,8 @@ static ScheduleAttr makeSchedule(const QuantizeProblem &problem,
   columns = std::max<int64_t>(64, columns);
   if (problem.rotation)
     columns = std::max(columns, problem.rotation.getInt());
+  if (problem.matrix)
+    columns = std::max(columns, problem.getMatrixBlock());
   constexpr int64_t warpColumns = 1024;
   if (problem.source.factor)
     columns = std::max(
@@ -148,6 +159,8 @@ public:
           declareArray(i == 0 ? "input" : "input" + std::to_string(i), input));
     for (auto [i, column] : llvm::enumerate(problem.source.columns))
       columns.push_back(declareArray("column" + std::to_string(i), column));
+    if (problem.matrix)
+      matrix = declareArray("matrix", problem.matrix);
   }
 
   KernelOp createQuantize();
@@ -170,6 +183,7 @@ private:
   }
   void begin(StringRef name, ScheduleAttr schedule);
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
+  Value getMatrix() { return matrix ? argument(matrix) : Value(); }
   SmallVector<Value> arguments(ArrayRef<unsigned> indices) {
     return llvm::map_to_vector(indices,
                                [&](unsigned index) { return argument(index); });
@@ -186,7 +200,7 @@ private:
   SmallVector<std::string> names;
   KernelOp kernel;
   SmallVector<unsigned> inputs, columns;
-  unsigned rows = 0;
+  unsigned rows = 0, matrix = 0;
 };
 } // namespace
 
@@ -335,9 +349,9 @@ KernelOp ActivationKernelBuilder::createQuantize() {
                                   argument(computed));
   SmallVector<Value> indices = beginTiles();
   auto quantize = QuantizeOp::create(
-      b, arguments(inputs), indices, arguments(columns), argument(elements),
-      argument(scales), scale, problem.rotation, problem.signs, format,
-      ScaleRuleAttr::get(b.getContext(), problem.rule),
+      b, arguments(inputs), indices, arguments(columns), getMatrix(),
+      argument(elements), argument(scales), scale, problem.rotation,
+      problem.signs, format, ScaleRuleAttr::get(b.getContext(), problem.rule),
       problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
   emitRegions(quantize.getBody(), quantize.getRow());
   return kernel;
@@ -349,10 +363,10 @@ KernelOp ActivationKernelBuilder::createAmax() {
   begin(problem.getAmaxName(), makeSchedule(problem, /*columns=*/0));
   kernel->setAttr(kMeaningAttrName, describeMeaning("amax"));
   SmallVector<Value> indices = beginTiles();
-  auto amax =
-      AmaxOp::create(b, arguments(inputs), indices, arguments(columns),
-                     argument(maxima), problem.rotation, problem.signs,
-                     problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
+  auto amax = AmaxOp::create(
+      b, arguments(inputs), indices, arguments(columns), getMatrix(),
+      argument(maxima), problem.rotation, problem.signs,
+      problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
   emitRegions(amax.getBody(), amax.getRow());
   return kernel;
 }

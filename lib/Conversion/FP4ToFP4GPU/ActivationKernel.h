@@ -30,12 +30,19 @@ struct QuantizeProblem {
   /// Null without rotation.
   mlir::IntegerAttr rotation;
   mlir::DenseI8ArrayAttr signs;
+  /// Block-diagonal, instead of a rotation, or null.
+  mlir::Value matrix;
   ScaleRule rule;
   bool saturatesInf;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   mlir::RankedTensorType getInputType() const { return source.getInputType(); }
+  int64_t getMatrixBlock() const {
+    return mlir::cast<mlir::RankedTensorType>(matrix.getType())
+        .getShape()
+        .back();
+  }
   /// Whether a pass over the input gives the tensor scale.
   bool computesTensorScale() const {
     return type.getFormat().hasTensorScale() && !tensorScale;

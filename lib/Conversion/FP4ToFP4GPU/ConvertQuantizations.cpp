@@ -74,6 +74,9 @@ static void report(KernelOp kernel, Operation *op,
   std::string text = kernel.getSymName().str() + ": one launch";
   if (problem.rotation)
     text += ", rotates by " + std::to_string(problem.rotation.getInt());
+  if (problem.matrix)
+    text += ", multiplies blocks of " +
+            std::to_string(problem.getMatrixBlock()) + " with given matrices";
   if (source.factor)
     text += ", normalizes rows";
   if (size_t count = source.body.size() + source.row.size())
@@ -112,6 +115,8 @@ void QuantizationConverter::convert(Operation *op,
         tensor::DimOp::create(builder, loc, problem.source.inputs.front(), 0);
   SmallVector<Value> operands(problem.source.inputs.getArrayRef());
   llvm::append_range(operands, problem.source.columns);
+  if (problem.matrix)
+    operands.push_back(problem.matrix);
   auto withRows = [&] {
     SmallVector<Value> all(operands);
     if (rows)
@@ -135,8 +140,9 @@ void QuantizationConverter::convert(Operation *op,
       launch(builder, op, problem, createQuantizeKernel, results, withRows()));
   if (problem.tensorScale)
     parts.push_back(operands.back());
-  if (replacePrepacked(op, parts, rows))
-    problem.source.eraseDead();
+  Operation *source = op->getOperand(0).getDefiningOp();
+  if (replacePrepacked(op, parts, rows) && source)
+    eraseDead(source);
 }
 
 ConversionCounts convertQuantizations(ModuleOp module,

@@ -218,10 +218,9 @@ Value FusedInput::emitBody(OpBuilder &builder, ValueRange elements,
   return widen(builder, last ? last : elements[0]);
 }
 
-void FusedInput::eraseDead() const {
+void eraseDead(Operation *first) {
   llvm::SetVector<Operation *> candidates;
-  if (!body.empty())
-    candidates.insert(body.back());
+  candidates.insert(first);
   while (!candidates.empty()) {
     Operation *op = candidates.pop_back_val();
     if (!isOpTriviallyDead(op))

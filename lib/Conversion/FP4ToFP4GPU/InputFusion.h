@@ -43,13 +43,14 @@ struct FusedInput {
   /// factor if there is one, as float32.
   Value emitBody(mlir::OpBuilder &builder, mlir::ValueRange elements,
                  Value factorOfRow) const;
-  /// Erases the operations whose results nobody uses any more.
-  void eraseDead() const;
 };
 
 /// What can be fused in front of `matrix`, which `user` alone may use for that;
 /// at least `matrix` itself as the only input.
 FusedInput fuseInput(mlir::Value matrix, mlir::Operation *user);
+
+/// Erases `op` and those in front of it whose results nobody uses any more.
+void eraseDead(mlir::Operation *op);
 
 } // namespace fp4::gpu
 

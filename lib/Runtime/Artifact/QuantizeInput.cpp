@@ -15,6 +15,7 @@
 #include "ElementMath.h"
 #include "Meanings.h"
 #include "fp4/Numerics/Hadamard.h"
+#include <algorithm>
 #include <cmath>
 
 namespace fp4::runtime {
@@ -85,6 +86,79 @@ void Rotation::apply(QuantizeInput &input) const {
   }
   numerics::hadamard(input.values.data(), input.values.size(), block,
                      signs.empty() ? nullptr : signs.data());
+}
+
+//===----------------------------------------------------------------------===//
+// Given matrices
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Block-diagonal, one matrix or one for each block of columns.
+struct Transform {
+  size_t block = 0; // 0: none
+  bool isShared = false;
+  std::vector<float> entries;
+
+  static Expected<Transform> read(const KernelOperands &operands,
+                                  size_t columns);
+  void apply(QuantizeInput &input) const;
+
+private:
+  void applyToBlock(const float *matrix, float *values, double *bounds) const;
+};
+} // namespace
+
+Expected<Transform> Transform::read(const KernelOperands &operands,
+                                    size_t columns) {
+  Transform result;
+  auto it = operands.arrays.find("matrix");
+  if (it == operands.arrays.end())
+    return result;
+  const NDArray &array = it->second;
+  Expected<std::vector<float>> entries = array.toFloat32();
+  if (!entries.ok())
+    return entries.status();
+  result.isShared = array.rank() == 2;
+  result.block = array.rank() > 0 ? size_t(array.shape().back()) : 0;
+  size_t square = result.block * result.block;
+  size_t count =
+      result.isShared || result.block == 0 ? 1 : columns / result.block;
+  if (result.block == 0 || columns % result.block != 0 ||
+      size_t(array.elementCount()) != count * square)
+    return Status::error("expected matrices for " + std::to_string(columns) +
+                         " columns, got " + shapeString(array.shape()));
+  result.entries = std::move(*entries);
+  return result;
+}
+
+/// The kernel's order: the bytes are the same where its values are.
+void Transform::applyToBlock(const float *matrix, float *values,
+                             double *bounds) const {
+  std::vector<float> sums(block);
+  std::vector<double> errors(block);
+  double rounding = std::ldexp(double(block) + 1, -23);
+  for (size_t i = 0; i < block; ++i)
+    for (size_t j = 0; j < block; ++j) {
+      float entry = matrix[i * block + j];
+      sums[i] = std::fma(entry, values[j], sums[i]);
+      if (bounds)
+        errors[i] += std::fabs(double(entry)) *
+                     (bounds[j] + rounding * std::fabs(double(values[j])));
+    }
+  std::copy(sums.begin(), sums.end(), values);
+  if (bounds)
+    std::copy(errors.begin(), errors.end(), bounds);
+}
+
+void Transform::apply(QuantizeInput &input) const {
+  if (block == 0)
+    return;
+  size_t blocks = input.columns / block;
+  for (size_t i = 0; i < input.rows * blocks; ++i)
+    applyToBlock(entries.data() + (isShared ? 0 : i % blocks * block * block),
+                 input.values.data() + i * block,
+                 input.bounds.empty() ? nullptr
+                                      : input.bounds.data() + i * block);
 }
 
 //===----------------------------------------------------------------------===//
@@ -239,6 +313,10 @@ Expected<QuantizeInput> readQuantizeInput(const KernelDescription &kernel,
   if (!front->isEmpty())
     front->apply(input);
   rotation->apply(input);
+  Expected<Transform> transform = Transform::read(operands, input.columns);
+  if (!transform.ok())
+    return transform.status();
+  transform->apply(input);
   return input;
 }
 

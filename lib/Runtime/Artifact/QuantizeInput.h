@@ -29,7 +29,8 @@ struct QuantizeInput {
 };
 
 /// The values of a meaning with the fields `rotation`, `signs`, `body` and
-/// `row`. The columns have to be a multiple of `unit`.
+/// `row`, multiplied with the operand `matrix` if there is one. The columns
+/// have to be a multiple of `unit`.
 Expected<QuantizeInput> readQuantizeInput(const KernelDescription &kernel,
                                           const KernelOperands &operands,
                                           size_t unit);

@@ -306,3 +306,60 @@ func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8
   %ee, %es = fp4gpu.prepack %e : !e -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
   return %ae, %be, %ce, %de, %ee : tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>
 }
+
+// -----
+
+// Blocks times given matrices, one for each, behind an operation on elements.
+
+// REMARK: quantize_mxfp4_floor_8x128_f32_t64_fused: one launch, multiplies blocks of 64 with given matrices, fuses 1 operations ahead
+// CHECK-LABEL: func.func @transforms
+// CHECK-NOT: linalg
+// CHECK: fp4gpu.launch @quantize_mxfp4_floor_8x128_f32_t64_fused(%{{.*}}, %{{.*}}, %{{.*}}) : (tensor<8x128xf32>, tensor<8x128xf32>, tensor<2x64x64xf32>)
+// CHECK-NEXT: return
+// CHECK: fp4gpu.quantize(%input, %input1) [%{{.*}}, %{{.*}}] matrix(%matrix) ->
+// CHECK: arith.mulf
+#x = affine_map<(m, b, i, j) -> (m, b, j)>
+#t = affine_map<(m, b, i, j) -> (b, i, j)>
+#out = affine_map<(m, b, i, j) -> (m, b, i)>
+func.func @transforms(%a: tensor<8x128xf32>, %c: tensor<8x128xf32>, %t: tensor<2x64x64xf32>) -> (tensor<8x64xi8>, tensor<1x1x32x4x4xi8>) {
+  %zero = arith.constant dense<0.0> : tensor<8x2x64xf32>
+  %x = arith.mulf %a, %c : tensor<8x128xf32>
+  %split = tensor.expand_shape %x [[0], [1, 2]] output_shape [8, 2, 64] : tensor<8x128xf32> into tensor<8x2x64xf32>
+  %y = linalg.generic {indexing_maps = [#x, #t, #out], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%split, %t : tensor<8x2x64xf32>, tensor<2x64x64xf32>) outs(%zero : tensor<8x2x64xf32>) {
+  ^bb0(%v: f32, %w: f32, %s: f32):
+    %0 = arith.mulf %v, %w : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x2x64xf32>
+  %joined = tensor.collapse_shape %y [[0], [1, 2]] : tensor<8x2x64xf32> into tensor<8x128xf32>
+  %q = fp4.quantize %joined : tensor<8x128xf32> -> !fp4.tensor<8x128, #fp4.mxfp4>
+  %e, %s = fp4gpu.prepack %q : !fp4.tensor<8x128, #fp4.mxfp4> -> tensor<8x64xi8>, tensor<1x1x32x4x4xi8>
+  return %e, %s : tensor<8x64xi8>, tensor<1x1x32x4x4xi8>
+}
+
+// -----
+
+// The transpose is another matrix: it stays.
+
+// CHECK-LABEL: func.func @transposed
+// CHECK: linalg.generic
+// CHECK: fp4gpu.launch @quantize_mxfp4_floor_8x128_f32(
+#x = affine_map<(m, b, i, j) -> (m, b, j)>
+#t = affine_map<(m, b, i, j) -> (j, i)>
+#out = affine_map<(m, b, i, j) -> (m, b, i)>
+func.func @transposed(%x: tensor<8x128xf32>, %t: tensor<64x64xf32>) -> (tensor<8x64xi8>, tensor<1x1x32x4x4xi8>) {
+  %zero = arith.constant dense<0.0> : tensor<8x2x64xf32>
+  %split = tensor.expand_shape %x [[0], [1, 2]] output_shape [8, 2, 64] : tensor<8x128xf32> into tensor<8x2x64xf32>
+  %y = linalg.generic {indexing_maps = [#x, #t, #out], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%split, %t : tensor<8x2x64xf32>, tensor<64x64xf32>) outs(%zero : tensor<8x2x64xf32>) {
+  ^bb0(%v: f32, %w: f32, %s: f32):
+    %0 = arith.mulf %v, %w : f32
+    %1 = arith.addf %s, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<8x2x64xf32>
+  %joined = tensor.collapse_shape %y [[0], [1, 2]] : tensor<8x2x64xf32> into tensor<8x128xf32>
+  %q = fp4.quantize %joined : tensor<8x128xf32> -> !fp4.tensor<8x128, #fp4.mxfp4>
+  %e, %s = fp4gpu.prepack %q : !fp4.tensor<8x128, #fp4.mxfp4> -> tensor<8x64xi8>, tensor<1x1x32x4x4xi8>
+  return %e, %s : tensor<8x64xi8>, tensor<1x1x32x4x4xi8>
+}

@@ -341,3 +341,31 @@ fp4gpu.kernel @c8_columns(%input: memref<128x128xf32>, %gain: memref<64xf32>, %m
     } : memref<128x128xf32> columns memref<64xf32> -> memref<1024xf32>
   }
 }
+
+// -----
+
+fp4gpu.kernel @c9_type(%input: memref<128x128xf32>, %matrix: memref<4x16x16xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being 16, 32, 64 or 128, got 'memref<4x16x16xf32>'}}
+    fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> matrix memref<4x16x16xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c9_rotation(%input: memref<128x128xf32>, %matrix: memref<16x16xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a rotation or a matrix, got both}}
+    fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima rotation 16 {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> matrix memref<16x16xf32> -> memref<1024xf32>
+  }
+}

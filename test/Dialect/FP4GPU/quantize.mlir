@@ -119,3 +119,21 @@ fp4gpu.kernel @reduces_scaled(%input: memref<256x512xf32>, %gain: memref<512xf32
     } : memref<256x512xf32> columns memref<512xf32> -> memref<1024xf32>
   }
 }
+
+// A matrix for each 64 columns.
+
+// CHECK-LABEL: fp4gpu.kernel @transforms
+// CHECK: fp4gpu.quantize(%input) [%{{.*}}, %{{.*}}] matrix(%matrix) -> %elements, %scales {
+// CHECK: : memref<256x512xf32> matrix memref<8x64x64xf32> -> memref<256x512xf4E2M1FN>
+fp4gpu.kernel @transforms(%input: memref<256x512xf32>, %matrix: memref<8x64x64xf32>, %elements: memref<256x512xf4E2M1FN>,
+                          %scales: memref<2x4x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    fp4gpu.quantize (%input)[%m, %n] matrix(%matrix) -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>}
+      : memref<256x512xf32> matrix memref<8x64x64xf32> -> memref<256x512xf4E2M1FN>, memref<2x4x32x4x4xf8E8M0FNU>
+  }
+}

@@ -423,6 +423,27 @@ TEST(Quantize, Computes_what_is_fused_in_front) {
   EXPECT_EQ(scales.alternatives[1].bytes()[16], 129);
 }
 
+TEST(Quantize, Multiplies_with_matrices) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  // Two times the exchange of neighbours: row 0 is 6 everywhere, scale 1 (127);
+  // row 1 has 24 in column 0, exponent 4 - 2, scale 4 (129).
+  std::vector<float> matrix(16 * 16);
+  for (size_t i = 0; i < 16; ++i)
+    matrix[16 * i + (i ^ 1)] = 2;
+  operands.arrays.emplace("matrix", NDArray::fromFloats({16, 16}, matrix));
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  EXPECT_EQ(outputs->at(0).array.bytes()[0], 0x77);
+  EXPECT_EQ(outputs->at(0).array.bytes()[32], 0x07);
+  EXPECT_EQ(outputs->at(1).array.bytes()[0], 127);
+  EXPECT_EQ(outputs->at(1).array.bytes()[16], 129);
+  EXPECT_TRUE(outputs->at(0).alternatives.empty());
+  operands.arrays.insert_or_assign("matrix", NDArray(DType::F32, {3, 16, 16}));
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'q': expected matrices for 32 columns, got [3, 16, 16]");
+}
+
 TEST(Quantize, Permits_both_sides_of_a_tie) {
   KernelDescription kernel = quantizeKernel();
   KernelOperands operands = quantizeOperands();

@@ -32,11 +32,14 @@ std::vector<uint8_t> toBytes(const std::vector<float> &values) {
 }
 
 struct Shape {
-  int64_t rows, columns, rotation;
+  int64_t rows, columns;
+  int64_t rotation = 0; // 0: none
+  /// Rows of given matrices: 0: none.
+  int64_t block = 0;
 };
 
-/// The module that quantizes %v, which `front` computes from %x, %y (matrices)
-/// and %g (a vector).
+/// The module that quantizes %v, which `front` computes from %x, %y (matrices),
+/// %g (a vector) and %t (matrices of blocks).
 std::string toModule(const Shape &shape, const std::string &front) {
   auto text = [](int64_t number) { return std::to_string(number); };
   std::string size = text(shape.rows) + "x" + text(shape.columns);
@@ -46,15 +49,22 @@ std::string toModule(const Shape &shape, const std::string &front) {
     #ij = affine_map<(i, j) -> (i, j)>
     #i = affine_map<(i, j) -> (i)>
     #j = affine_map<(i, j) -> (j)>
-    func.func @f(%x: !matrix, %y: !matrix, %g: !columns) -> (!elements, !scales) {
+    func.func @f(%x: !matrix, %y: !matrix, %g: !columns, %t: !blocks) -> (!elements, !scales) {
 )" + front + R"(
-      %q = fp4.rotate_quantize %v block )" +
-                       text(shape.rotation) +
+      %q = )" +
+                       (shape.rotation ? "fp4.rotate_quantize %v block " +
+                                             text(shape.rotation)
+                                       : "fp4.quantize %v") +
                        R"( : !matrix -> !quantized
       %e, %s = fp4gpu.prepack %q : !quantized -> !elements, !scales
       return %e, %s : !elements, !scales
     }
 )";
+  int64_t block = std::max<int64_t>(shape.block, 1);
+  std::string blocks = text(shape.columns / block) + "x" + text(block);
+  module = "!blocks = tensor<" + blocks + "x" + text(block) +
+           "xf32>\n!split = tensor<" + text(shape.rows) + "x" + blocks +
+           "xf32>\n" + module;
   return "!matrix = tensor<" + size + "xf32>\n!rows = tensor<" +
          text(shape.rows) + "xf32>\n!columns = tensor<" + text(shape.columns) +
          "xf32>\n!quantized = !fp4.tensor<" + size +
@@ -100,7 +110,8 @@ void check(const std::string &target, const Shape &shape,
   ASSERT_TRUE(kernel.ok()) << kernel.message();
   numerics::BlockFormat format = numerics::kMXFP4;
   size_t blocks = shape.columns / 32;
-  numerics::hadamard(values.data(), values.size(), shape.rotation, nullptr);
+  if (shape.rotation)
+    numerics::hadamard(values.data(), values.size(), shape.rotation, nullptr);
   std::vector<uint8_t> codes(values.size()), scales(shape.rows * blocks);
   numerics::quantizeBlocks(format, {}, values.data(), shape.rows, shape.columns,
                            1.0f, codes.data(), scales.data());
@@ -143,6 +154,54 @@ TEST(FusedQuantize, RMSNorm) {
       arguments.arrays["input"] = toBytes(x);
       arguments.arrays["column0"] = toBytes(gain);
       check(target, shape, rmsNorm(shape), arguments, values);
+    }
+}
+
+/// Each block of the columns times the matrix of that block.
+std::string multiplyBlocks(const Shape &shape) {
+  return R"(
+      %zero = arith.constant dense<0.0> : !split
+      %x3 = tensor.expand_shape %x [[0], [1, 2]] output_shape [)" +
+         std::to_string(shape.rows) + ", " +
+         std::to_string(shape.columns / shape.block) + ", " +
+         std::to_string(shape.block) + R"(] : !matrix into !split
+      %y3 = linalg.generic {indexing_maps = [
+          affine_map<(m, b, i, j) -> (m, b, j)>, affine_map<(m, b, i, j) -> (b, i, j)>,
+          affine_map<(m, b, i, j) -> (m, b, i)>],
+          iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+          ins(%x3, %t : !split, !blocks) outs(%zero : !split) {
+      ^bb0(%a: f32, %w: f32, %s: f32):
+        %0 = arith.mulf %a, %w : f32
+        %1 = arith.addf %s, %0 : f32
+        linalg.yield %1 : f32
+      } -> !split
+      %v = tensor.collapse_shape %y3 [[0], [1, 2]] : !split into !matrix
+)";
+}
+
+TEST(FusedQuantize, GivenMatrices) {
+  // Random numbers: the order of the sums is part of the kernel's definition.
+  for (const char *target : kTargets)
+    for (int64_t block : {16, 32, 64, 128}) {
+      Shape shape{21, block == 32 ? 160 : 3 * std::max<int64_t>(block, 32), 0,
+                  block};
+      std::mt19937 random(9);
+      std::normal_distribution<float> normal;
+      std::vector<float> x(shape.rows * shape.columns), values(x.size());
+      std::vector<float> matrix(shape.columns * block);
+      for (std::vector<float> *numbers : {&x, &matrix})
+        for (float &number : *numbers)
+          number = normal(random);
+      for (size_t i = 0; i < x.size(); ++i) {
+        size_t column = i % shape.columns, first = i - column % block;
+        for (int64_t j = 0; j < block; ++j)
+          values[i] =
+              std::fma(matrix[column * block + j], x[first + j], values[i]);
+      }
+      KernelArguments arguments;
+      arguments.arrays["input"] = toBytes(x);
+      arguments.arrays["matrix"] = toBytes(matrix);
+      check(target, shape, multiplyBlocks(shape), arguments, values);
     }
 }
 

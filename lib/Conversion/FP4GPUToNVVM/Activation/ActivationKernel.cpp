@@ -351,6 +351,8 @@ Values ActivationKernel::prepareValues(const Place &place, float &norm) {
   Values values = loadValues(place);
   rotate(values);
   norm = normalize(values);
+  if (plan.getMatrix())
+    transform(place, values);
   if (plan.saturatesInf())
     saturate(values);
   return values;

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One object per kernel; ActivationKernel.cpp loads, rotates and quantizes,
-// AmaxKernel.cpp has what a computed tensor scale needs.
+// MatrixTransform.cpp multiplies with given matrices, AmaxKernel.cpp has what a
+// computed tensor scale needs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -73,6 +74,16 @@ private:
   void flipSigns(Values &values, llvm::ArrayRef<int8_t> signs);
   void rotateAcrossLanes(Values &values);
   float normalize(Values &values);
+
+  //===--------------------------------------------------------------------===//
+  // Given matrices (MatrixTransform.cpp)
+  //===--------------------------------------------------------------------===//
+  void transform(const Place &place, Values &values);
+  Value findMatrix(const Place &place, int64_t offset);
+  void multiply(Value rows, llvm::ArrayRef<Value> values,
+                llvm::MutableArrayRef<Value> sums);
+  Values transformAcrossLanes(const Place &place, llvm::ArrayRef<Value> values);
+
   void saturate(Values &values);
   Values prepareValues(const Place &place, float &norm);
 

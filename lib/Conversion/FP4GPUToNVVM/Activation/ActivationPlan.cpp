@@ -48,7 +48,8 @@ static LogicalResult checkTile(ActivationPlan &plan) {
   if (plan.quantize)
     least =
         std::max<int64_t>(least, 4 * plan.quantize.getFormat().getBlockCols());
-  int64_t columns = std::max(least, plan.getRotation());
+  int64_t columns =
+      std::max({least, plan.getRotation(), plan.getMatrixBlock()});
   int64_t tileN = schedule.getTileN();
   bool isWider = plan.getRow() && llvm::isPowerOf2_64(tileN) &&
                  tileN > columns && tileN <= ActivationPlan::kLargestTile;
@@ -84,6 +85,8 @@ FailureOr<ActivationPlan> planActivation(KernelOp kernel, const GPUArch &arch) {
         "expected one fp4gpu.quantize or fp4gpu.amax and nothing else");
   SmallVector<Value> arrays(plan.getInputs());
   llvm::append_range(arrays, plan.getVectors());
+  if (Value matrix = plan.getMatrix())
+    arrays.push_back(matrix);
   if (plan.quantize)
     arrays.append({plan.quantize.getElements(), plan.quantize.getScales()});
   else

@@ -51,6 +51,17 @@ struct ActivationPlan {
   mlir::ValueRange getVectors() {
     return quantize ? quantize.getColumns() : amax.getColumns();
   }
+  /// Block-diagonal, or null.
+  mlir::Value getMatrix() {
+    return quantize ? quantize.getMatrix() : amax.getMatrix();
+  }
+  mlir::MemRefType getMatrixType() {
+    return mlir::cast<mlir::MemRefType>(getMatrix().getType());
+  }
+  /// Columns of a block of the matrix, 1 without.
+  int64_t getMatrixBlock() {
+    return getMatrix() ? getMatrixType().getShape().back() : 1;
+  }
   mlir::Block &getBody() {
     return quantize ? quantize.getBody().front() : amax.getBody().front();
   }
@@ -76,7 +87,8 @@ struct ActivationPlan {
   /// rule that compares two scales keeps 32 values beside their candidates, and
   /// power-of-two scales of long rotations spill a few in 64 registers.
   int64_t getBlocksPerMultiprocessor() {
-    bool isFused = getInputs().size() + getVectors().size() > 1 || getRow();
+    bool isFused =
+        getInputs().size() + getVectors().size() > 1 || getRow() || getMatrix();
     if (!quantize)
       return isFused ? 2 : 4;
     if (quantize.getRule() == ScaleRule::FourOverSix ||

@@ -145,6 +145,11 @@ Value RealBuilder::shuffleXor(Value value, int64_t mask) {
                               i32(31), NVVM::ShflKind::bfly, UnitAttr());
 }
 
+Value RealBuilder::shuffleFrom(Value value, Value lane) {
+  return NVVM::ShflOp::create(*this, value.getType(), i32(-1), value, lane,
+                              i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
 Values RealBuilder::choose(Value condition, TypeRange types,
                            function_ref<Values()> then,
                            function_ref<Values()> otherwise) {

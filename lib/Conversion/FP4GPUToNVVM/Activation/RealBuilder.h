@@ -76,6 +76,8 @@ public:
   //===--------------------------------------------------------------------===//
   /// The value of the lane whose number differs in `mask`.
   Value shuffleXor(Value value, int64_t mask);
+  /// The value of that lane.
+  Value shuffleFrom(Value value, Value lane);
   /// if (condition) then() else otherwise(), with results.
   Values choose(Value condition, mlir::TypeRange types,
                 llvm::function_ref<Values()> then,

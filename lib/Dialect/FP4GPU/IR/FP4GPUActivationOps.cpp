@@ -57,8 +57,37 @@ static LogicalResult verifyScalarRegion(Operation *op, StringRef name,
   return success();
 }
 
-/// Columns, row and body of either operation (C7, C8).
+/// Whether C columns can be multiplied with matrices of that type (C9).
+static bool isMatrixType(MemRefType type, int64_t columns) {
+  if (type.getRank() < 2 || type.getRank() > 3 || !type.hasStaticShape() ||
+      !type.getElementType().isF32())
+    return false;
+  ArrayRef<int64_t> shape = type.getShape();
+  int64_t block = shape.back();
+  return shape[shape.size() - 2] == block && block >= 16 && block <= 128 &&
+         llvm::isPowerOf2_64(block) && columns % block == 0 &&
+         (type.getRank() == 2 || shape[0] == columns / block);
+}
+
+template <typename OpTy> static LogicalResult verifyMatrix(OpTy op) {
+  if (!op.getMatrix())
+    return success();
+  auto type = cast<MemRefType>(op.getMatrix().getType());
+  int64_t columns =
+      cast<MemRefType>(op.getInputs().front().getType()).getDimSize(1);
+  if (!isMatrixType(type, columns))
+    return op.emitOpError()
+           << "expected a matrix of f32 with one or " << columns
+           << " / B blocks of B x B, B being 16, 32, 64 or 128, got " << type;
+  if (op.getRotation())
+    return op.emitOpError("expected a rotation or a matrix, got both");
+  return success();
+}
+
+/// Columns, row, body and matrix of either operation (C7, C8, C9).
 template <typename OpTy> static LogicalResult verifyBody(OpTy op) {
+  if (failed(verifyMatrix(op)))
+    return failure();
   SmallVector<Type> expected;
   for (Value input : op.getInputs())
     expected.push_back(cast<MemRefType>(input.getType()).getElementType());
@@ -164,7 +193,7 @@ LogicalResult QuantizeOp::verify() {
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             columns))) // C6
     return failure();
-  return verifyBody(*this); // C7, C8
+  return verifyBody(*this); // C7, C8, C9
 }
 
 static LogicalResult verifyMaxima(Operation *op, MemRefType type) {

@@ -18,13 +18,16 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     at `indices`, the body computes a float32 from the elements (i, j) of
     `inputs`, the entries j of `columns` and, if there is a region `row`, what
     that makes of the sum of squares of row i of the first input (of the whole
-    row, not of the tile alone). The values are rotated as `fp4.hadamard` does if there is a
-    `rotation`, and quantized as `fp4.quantize` does; codes go to `elements`, two
-    to a byte if they have 4 bits, scales to `scales` in the 128x4 order (see the
-    dialect) with zeros in its padding. All of that is float32 and agrees with
-    those operations in every bit, but for the elements of blocks with a NaN
-    scale, which they leave open too. The sum of squares is one of float32, in
-    an order that is up to the lowering.
+    row, not of the tile alone).
+    The values are rotated as `fp4.hadamard` does if there is a `rotation`, or
+    each block of B of them, x, becomes T x with the `matrix` T of its columns,
+    in fused multiply-adds from zero in the order of the columns. Then they are
+    quantized as `fp4.quantize` does; codes go to `elements`, two to a byte if
+    they have 4 bits, scales to `scales` in the 128x4 order (see the dialect)
+    with zeros in its padding. All of that is float32 and agrees with those
+    operations in every bit, but for the elements of blocks with a NaN scale,
+    which they leave open too. The sum of squares is one of float32, in an order
+    that is up to the lowering.
 
     A tile has 128 rows and as many columns as 4 blocks or the rotation, the
     larger, or with `row` also a larger power of two up to 1024; the reduction
@@ -45,6 +48,9 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
       if there is a `row`, an f32; `row` takes an f32. Both yield f32 and hold
       operations without side effects on scalars.
     - (C8) each of `columns` has one entry per column of the inputs.
+    - (C9) `matrix` is `[C / B, B, B]` for C columns, or `[B, B]` for the same
+      one everywhere, of f32, with B in 16, 32, 64, 128; there is no
+      `rotation` then.
 
     Example:
 
@@ -78,6 +84,7 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
   let arguments = (ins Variadic<FP4GPU_Global>:$inputs,
                        Variadic<Index>:$indices,
                        Variadic<FP4GPU_Global>:$columns,
+                       Optional<FP4GPU_Global>:$matrix,
                        FP4GPU_Global:$elements, FP4GPU_Global:$scales,
                        Optional<F32>:$tensor_scale,
                        OptionalAttr<I64Attr>:$rotation,
@@ -87,11 +94,11 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
   let regions = (region SizedRegion<1>:$body, AnyRegion:$row);
   let assemblyFormat = [{
     `(` $inputs `)` `[` $indices `]` (`columns` `(` $columns^ `)`)?
-    `->` $elements `,` $scales
+    (`matrix` `(` $matrix^ `)`)? `->` $elements `,` $scales
     (`tensor_scale` `(` $tensor_scale^ `)`)? (`rotation` $rotation^)?
     (`signs` $signs^)? (`row` $row^)? $body attr-dict
     `:` type($inputs) (`columns` type($columns)^)?
-    `->` type($elements) `,` type($scales)
+    (`matrix` type($matrix)^)? `->` type($elements) `,` type($scales)
   }];
   let hasVerifier = 1;
 }
@@ -110,8 +117,8 @@ def FP4GPU_AmaxOp : FP4GPU_Op<"amax", [SingleBlock,
 
     - (C1) `inputs` are matrices of one shape, `indices` are two.
     - (C2) `maxima` is `memref<1024xf32>`.
-    - (C3) `rotation`, `signs`, the regions and `columns` are as (C6), (C7) and
-      (C8) of `fp4gpu.quantize` say.
+    - (C3) `rotation`, `signs`, the regions, `columns` and `matrix` are as (C6)
+      to (C9) of `fp4gpu.quantize` say.
 
     Example:
 
@@ -125,16 +132,17 @@ def FP4GPU_AmaxOp : FP4GPU_Op<"amax", [SingleBlock,
   }];
   let arguments = (ins Variadic<FP4GPU_Global>:$inputs,
                        Variadic<Index>:$indices,
-                       Variadic<FP4GPU_Global>:$columns, FP4GPU_Global:$maxima,
+                       Variadic<FP4GPU_Global>:$columns,
+                       Optional<FP4GPU_Global>:$matrix, FP4GPU_Global:$maxima,
                        OptionalAttr<I64Attr>:$rotation,
                        OptionalAttr<DenseI8ArrayAttr>:$signs,
                        UnitAttr:$saturate_inf);
   let regions = (region SizedRegion<1>:$body, AnyRegion:$row);
   let assemblyFormat = [{
     `(` $inputs `)` `[` $indices `]` (`columns` `(` $columns^ `)`)?
-    `->` $maxima (`rotation` $rotation^)? (`signs` $signs^)? (`row` $row^)?
+    (`matrix` `(` $matrix^ `)`)? `->` $maxima (`rotation` $rotation^)? (`signs` $signs^)? (`row` $row^)?
     $body attr-dict `:` type($inputs) (`columns` type($columns)^)?
-    `->` type($maxima)
+    (`matrix` type($matrix)^)? `->` type($maxima)
   }];
   let hasVerifier = 1;
 }
