@@ -118,18 +118,18 @@ static void checkShape(const Warp &warp, const Mma &mma) {
     ok = (m == 32 || m == 64 || m == 128) && (n == 64 || n == 128 || n == 256);
   } else if (mma.ctaGroup == 1) {
     ok = mma.isBlockScaled() ? m == 128 : m == 64 || m == 128;
-    unsigned step = mma.isBlockScaled() || m == 64 ? 8 : 16;
-    ok &= n >= 8 && n <= 256 && n % step == 0;
+    // The ISA's table has steps of 16 for 128 rows; CUTLASS uses 128x8.
+    ok &= n >= 8 && n <= 256 && n % 8 == 0;
   } else {
     ok = m == 128 || m == 256;
     ok &= n >= 16 && n <= 256 && n % 16 == 0;
   }
   if (!ok)
-    warp.trap((mma.isWeightStationary ? "tcgen05.mma.ws of shape "
-                                      : "tcgen05.mma of shape ") +
-              std::to_string(m) + "x" + std::to_string(n) +
-              " is not possible with cta_group::" +
-              std::to_string(mma.ctaGroup));
+    warp.trap(
+        (mma.isWeightStationary ? "tcgen05.mma.ws of shape "
+                                : "tcgen05.mma of shape ") +
+        std::to_string(m) + "x" + std::to_string(n) +
+        " is not possible with cta_group::" + std::to_string(mma.ctaGroup));
 }
 
 /// The zero-column mask may not shift further than the descriptor's last two

@@ -14,10 +14,10 @@
 // on, the same in all four groups of 32 lanes, one byte per block of K from the
 // descriptor's id on. Where 128 rows are spread over a pair, the lower two
 // groups hold the scales of the left half of N, the upper two those of the
-// right half. The ISA shows this in figures only; this reading is that of CuTe's
-// tmem_sf_frg. Scales beyond the word (K = 96) continue in the next word of the
-// row, 4 columns on (8 for more than 128 rows), as one tcgen05.cp of 128 rows
-// leaves them.
+// right half. The ISA shows this in figures only; this reading is that of
+// CuTe's tmem_sf_frg. Scales beyond the word (K = 96) continue in the next word
+// of the row, 4 columns on (8 for more than 128 rows), as one tcgen05.cp of 128
+// rows leaves them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,11 +57,15 @@ std::vector<SharedRange> checkOperands(Warp &warp, const Mma &mma) {
   unsigned column = mma.dAddress & 0xFFFF;
   for (CTA *cta : mma.group) {
     checkColumns(warp, *cta, column, mma.columnsOfD());
-    if (mma.aInTensorMemory)
-      checkColumns(warp, *cta, mma.aAddress & 0xFFFF, mma.k * mma.bits / 32);
-    else
+    checkPublished(warp, *cta, column, mma.columnsOfD());
+    if (mma.aInTensorMemory) {
+      unsigned first = mma.aAddress & 0xFFFF, count = mma.k * mma.bits / 32;
+      checkColumns(warp, *cta, first, count);
+      checkPublished(warp, *cta, first, count);
+    } else {
       checkTile(warp, *cta, mma.aDescriptor, mma.transA, mma.rowsPerCTA(),
                 mma.k, mma.bits, reads);
+    }
     checkTile(warp, *cta, mma.bDescriptor, mma.transB,
               mma.n / mma.ctaGroup + mma.columnShift(), mma.k, mma.bits, reads);
   }
@@ -114,8 +118,8 @@ static void fetchA(const Warp &warp, const Mma &mma, CTA &cta,
 
 /// Clears the columns of B that the zero-column mask names: by turns "use span"
 /// columns that stay and "skip span" ones that are cleared (so the ISA's
-/// examples; its table says the opposite), in one sub-mask per copy of the rows,
-/// each with its own beginning.
+/// examples; its table says the opposite), in one sub-mask per copy of the
+/// rows, each with its own beginning.
 static void maskColumns(const Mma &mma, MatrixTile &b) {
   uint64_t bits = mma.columnMask;
   if (!(bits >> 39 & 1))
