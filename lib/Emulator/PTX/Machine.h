@@ -44,6 +44,8 @@ struct LaunchState {
   /// By variable index: address of .global and .const, offset of .shared.
   std::vector<uint64_t> variableAddress;
   uint64_t paramAddress = 0;
+  /// Of a cooperative launch.
+  uint64_t gridWorkspace = 0;
   uint32_t sharedBytes = 0;
   Dim3 clusters;
   std::mutex outputMutex;
