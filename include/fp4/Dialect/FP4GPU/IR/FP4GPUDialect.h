@@ -71,8 +71,8 @@ verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
                 llvm::ArrayRef<int64_t> shape, mlir::MemRefType elements,
                 mlir::MemRefType scales, bool hasTensorScale);
 
-/// Whether a matrix can be prepacked: a kernel format, or 8-bit elements in
-/// blocks of one row with an MX scale.
+/// Whether a matrix can be prepacked: a kernel format, or elements of 6 or 8
+/// bits in blocks of one row with an MX scale.
 bool isPrepackedFormat(FormatAttr format);
 
 } // namespace fp4::gpu
