@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The table of recipes that --recipe and --preset name.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Recipe.h"
 #include "fp4/Numerics/Hadamard.h"

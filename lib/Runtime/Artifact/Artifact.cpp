@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Opens a directory that fp4-compile wrote and checks that manifest, PTX and
+// weights belong together.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/Artifact.h"
 #include <fstream>

@@ -48,3 +48,28 @@ func.func @schedule_blocks(%x: !fp4.tensor<256x384, #fp4.mxfp4>, %w: !fp4.tensor
   %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 128x128x64, stages = 2, warps = 2x2>} : !fp4.tensor<256x384, #fp4.mxfp4>, !fp4.tensor<384x384, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
+
+// -----
+
+func.func @no_rows(%x: !fp4.tensor<0x128, #fp4.mxfp4>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a product that is not empty, got M x N x K = 0x16x128}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<0x128, #fp4.mxfp4>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<0x16xf32>
+  return
+}
+
+// -----
+
+func.func @no_rows_to_decode_for(%x: tensor<0x128xbf16>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a product that is not empty, got M x N x K = 0x16x128}}
+  %0 = fp4.matmul %x, %w : tensor<0x128xbf16>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<0x16xf32>
+  return
+}
+
+// -----
+
+// 2^23 x 2^16 have 2^39 / 32 = 2^34 bytes of scales.
+func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tensor<16x65536, #fp4.mxfp4>) {
+  // expected-error @below {{expected sizes and bytes of scales below 2^31, got M x N x K = 8388608x16x65536}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
+  return
+}

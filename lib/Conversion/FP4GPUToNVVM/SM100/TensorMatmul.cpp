@@ -78,6 +78,8 @@ int64_t TensorMatmul::getColumns() const {
 }
 
 LogicalResult TensorMatmul::check() {
+  if (failed(checkPlainEpilogue(plan)))
+    return failure();
   ScheduleAttr schedule = plan.schedule;
   if (plan.lhs.getBits() != 4)
     return plan.kernel.emitOpError()
@@ -266,13 +268,7 @@ void TensorMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM100(KernelPlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  TensorMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<TensorMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu
