@@ -32,7 +32,8 @@ struct TypeName {
 } // namespace
 
 static constexpr TypeName kTypes[] = {
-    {"f4E2M1FN", DType::U8, 4},    {"f8E4M3FN", DType::F8_E4M3, 8},
+    {"f4E2M1FN", DType::U8, 4},    {"f6E2M3FN", DType::U8, 6},
+    {"f6E3M2FN", DType::U8, 6},    {"f8E4M3FN", DType::F8_E4M3, 8},
     {"f8E5M2", DType::F8_E5M2, 8}, {"f8E8M0FNU", DType::F8_E8M0, 8},
     {"i8", DType::U8, 8},          {"ui8", DType::U8, 8},
     {"i16", DType::I16, 16},       {"i32", DType::I32, 32},

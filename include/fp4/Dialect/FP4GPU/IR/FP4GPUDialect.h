@@ -73,8 +73,8 @@ verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
                 mlir::MemRefType scales, bool hasTensorScale,
                 bool mayHaveBytes = false);
 
-/// Whether a matrix can be prepacked: a kernel format, or 8-bit elements in
-/// blocks of one row with an MX scale.
+/// Whether a matrix can be prepacked: a kernel format, or elements of 6 or 8
+/// bits in blocks of one row with an MX scale.
 bool isPrepackedFormat(FormatAttr format);
 
 } // namespace fp4::gpu
