@@ -19,14 +19,15 @@ SHAPES = ["4096x4096", "1024x4096", "6144x4096", "14336x4096", "28672x4096", "40
 
 def schedules(fmt, n, k, kinds):
     """Every schedule worth timing."""
-    if "stream" in kinds:
+    if "stream" in kinds and fmt != "mxfp4-e4m3":
         yield from stream_schedules(fmt, n, k)
     if "warpgroup" in kinds:
         yield from warpgroup_schedules(fmt, n, k)
 
 
 def module(fmt, n, k, schedule):
-    x, w, y = f"tensor<?x{k}xbf16>", f"!fp4.tensor<{n}x{k}, #fp4.{fmt}>", f"tensor<?x{n}xbf16>"
+    element = "f8E4M3FN" if fmt == "mxfp4-e4m3" else "bf16"
+    x, w, y = f"tensor<?x{k}x{element}>", f"!fp4.tensor<{n}x{k}, #fp4.{fmt.split('-')[0]}>", f"tensor<?x{n}xbf16>"
     return f"""func.func @linear(%x: {x}, %w: {w}) -> {y} {{
   %y = fp4.matmul %x, %w {{fp4gpu.schedule = #fp4gpu.schedule<{schedule}>}} : {x}, {w} -> {y}
   return %y : {y}
@@ -36,15 +37,24 @@ def module(fmt, n, k, schedule):
 
 def warpgroup_schedules(fmt, n, k):
     """wgmma: tiles of 32 to 256 rows, the depth split so that a row of tiles fills the 132 SMs."""
-    unit = 2304 if fmt == "nvfp4" else 2176
+    row, unit = {"nvfp4": (256, 4608), "mxfp4": (256, 4352), "mxfp4-e4m3": (128, 4352)}[fmt]
     for rows, columns in ((32, 256), (64, 128), (64, 256), (128, 128), (128, 256), (256, 128)):
-        stage = rows * 256 + columns // 64 * 2 * unit + 1023 & ~1023
+        stage = rows * row + columns // 64 * unit + 1023 & ~1023
         stages = min(8, 226 * 1024 // stage)
         tiles = -(-n // columns)
         splits = {1, max(1, min(132 // tiles, rows // 8, k // 512))}
         for split in sorted(splits):
-            yield (f"tile = {rows}x{columns}x128, stages = {stages}, warps = 1x{columns // 16}"
-                   + (f", split = {split}" if split > 1 else ""))
+            for promotion in promotions(fmt, rows, columns, stages):
+                yield (f"tile = {rows}x{columns}x128, stages = {stages}, warps = 1x{columns // 16}"
+                       + (f", split = {split}" if split > 1 else "") + promotion)
+
+
+def promotions(fmt, rows, columns, stages):
+    """8-bit sums as they are, and added to float32 totals every 128 and more of the depth."""
+    yield ""
+    if fmt == "mxfp4-e4m3" and rows == 128 and columns == 128:
+        yield ", promotion = 1"
+        yield f", promotion = {stages}"
 
 
 def stream_schedules(fmt, n, k):
@@ -69,7 +79,7 @@ def main():
     parser.add_argument("--fp4-compile", default="fp4-compile")
     parser.add_argument("--out", required=True)
     parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--formats", default="nvfp4,mxfp4")
+    parser.add_argument("--formats", default="nvfp4,mxfp4,mxfp4-e4m3")
     parser.add_argument("--kinds", default="stream,warpgroup")
     parser.add_argument("--ptxas", help="check every kernel for spills with this assembler")
     arguments = parser.parse_args()

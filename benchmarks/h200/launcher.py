@@ -98,7 +98,8 @@ class Kernel:
         for size in self.entry["grid"]["x"]:
             count *= resolve(size, symbols)
         cluster = self.entry.get("cluster", [1])[0]
-        return min(count, self.sms // cluster * cluster)
+        resident = self.sms * self.entry.get("blocks_per_multiprocessor", 1)
+        return min(count, resident // cluster * cluster)
 
     def make_workspace(self, symbols):
         """Zeros, which every launch leaves as it found them; launches one after another share it."""
