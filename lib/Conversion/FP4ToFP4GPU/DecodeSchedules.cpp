@@ -25,12 +25,12 @@ static int64_t getSumBytes(int64_t rows, int64_t warps) {
 /// (docs/Performance.md).
 static constexpr int64_t kMultiprocessors = 132;
 
-/// mma.sync: every warp takes a unit of the depth in turn. Eight warps are as
-/// fast as sixteen; two blocks share a tile where the multiprocessors would
-/// otherwise be half idle.
+/// mma.sync: every warp takes a unit of the depth in turn. Two blocks share a
+/// tile where the multiprocessors would otherwise be half idle; where there are
+/// more tiles than multiprocessors, two smaller blocks share one of those. More
+/// stages than these are slower: the loop is unrolled over them.
 static ScheduleAttr chooseStream(const MatmulProblem &problem,
                                  const GPUArch &arch) {
-  constexpr int64_t kMaxStages = 6;
   int64_t rows = problem.hasDynamicRows() ? 16
                  : problem.rows <= 8      ? 8
                  : problem.rows <= 16     ? 16
@@ -39,15 +39,19 @@ static ScheduleAttr chooseStream(const MatmulProblem &problem,
   int64_t tiles = llvm::divideCeil(problem.columns, kUnit);
   bool isSplit = arch.family == GPUFamily::SM90 && units > 1 &&
                  2 * tiles <= kMultiprocessors;
-  int64_t split = isSplit ? 2 : 1, warps = 8, stages = 0;
+  bool isShared =
+      arch.family == GPUFamily::SM90 && tiles > kMultiprocessors && rows <= 16;
+  int64_t maxStages = rows == 8 ? (isShared ? 3 : 4) : (isShared ? 4 : 3);
+  int64_t split = isSplit ? 2 : 1, stages = 0;
+  int64_t warps = isShared && rows == 16 ? 4 : 8;
   while (warps > 1 && warps > units / split)
     warps /= 2;
   for (;; warps /= 2) {
     int64_t stageBytes = llvm::alignTo(
         warps * (rows * 2 * kUnit + getFragmentUnitBytes(problem.format)),
         1024);
-    stages = std::min(
-        kMaxStages, (arch.sharedBytes - getSumBytes(rows, warps)) / stageBytes);
+    stages = std::min(maxStages, (arch.sharedBytes - getSumBytes(rows, warps)) /
+                                     stageBytes);
     if (stages >= 2 || warps == 1)
       break;
   }
@@ -64,7 +68,7 @@ static ScheduleAttr chooseWarpgroups(const MatmulProblem &problem,
   };
   static constexpr Tile tiles[] = {
       {256, 128}, {128, 128}, {64, 256}, {64, 128}};
-  constexpr int64_t kDepth = 2 * kUnit, kMaxStages = 8, kReservedBytes = 1024;
+  constexpr int64_t kDepth = 128, kMaxStages = 8, kReservedBytes = 1024;
   const Tile *tile = llvm::find_if(tiles, [&](const Tile &t) {
     int64_t count = llvm::divideCeil(problem.rows, t.rows) *
                     llvm::divideCeil(problem.columns, t.columns);
@@ -72,9 +76,11 @@ static ScheduleAttr chooseWarpgroups(const MatmulProblem &problem,
   });
   if (tile == std::end(tiles))
     tile = problem.rows > 64 ? &tiles[1] : &tiles[3];
+  int64_t units = kDepth / getFragmentUnitDepth(problem.isFolded);
   int64_t stageBytes = llvm::alignTo(
-      tile->rows * 2 * kDepth +
-          tile->columns / kUnit * 2 * getFragmentUnitBytes(problem.format),
+      tile->rows * units * 128 +
+          tile->columns / kUnit * units *
+              getFragmentUnitBytes(problem.format, problem.isFolded),
       1024);
   int64_t stages =
       std::min(kMaxStages, (arch.sharedBytes - kReservedBytes) / stageBytes);
@@ -85,11 +91,17 @@ static ScheduleAttr chooseWarpgroups(const MatmulProblem &problem,
 
 ScheduleChoice chooseDecodeSchedule(const MatmulProblem &problem,
                                     const GPUArch &arch) {
-  constexpr int64_t kFewRows = 32;
+  constexpr int64_t kFewRows = 32, kManyRows = 1024;
   if (problem.schedule)
     return {problem.schedule, "fp4gpu.schedule asks for it"};
-  if (arch.family != GPUFamily::SM90 || problem.hasDynamicRows() ||
-      problem.rows <= kFewRows)
+  if (problem.isFolded && problem.hasDynamicRows()) {
+    MatmulProblem many = problem;
+    many.rows = kManyRows;
+    return {chooseWarpgroups(many, arch), "8-bit products: by wgmma"};
+  }
+  if (!problem.isFolded &&
+      (arch.family != GPUFamily::SM90 || problem.hasDynamicRows() ||
+       problem.rows <= kFewRows))
     return {chooseStream(problem, arch),
             "the weight streams through all warps"};
   return {chooseWarpgroups(problem, arch),
