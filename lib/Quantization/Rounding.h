@@ -16,9 +16,9 @@
 #define FP4_LIB_QUANTIZATION_ROUNDING_H
 
 #include "fp4/Numerics/ElementFormat.h"
+#include "fp4/Numerics/FloatBits.h"
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace fp4::quantization {
 
@@ -31,7 +31,7 @@ public:
                                 ? 6
                                 : numerics::elementMantissaBits(format);
     // Code 1 is the smallest positive value: one quantum.
-    minBinade = toBits(numerics::decodeElement(format, 1)) +
+    minBinade = numerics::floatBits(numerics::decodeElement(format, 1)) +
                 (mantissaBits << kFractionBits);
     binadeToMagic = (kFractionBits - mantissaBits) << kFractionBits;
   }
@@ -39,25 +39,15 @@ public:
   /// The element value nearest to `value`, which must not be NaN.
   float operator()(float value) const {
     float magnitude = std::min(std::fabs(value), maxFinite);
-    uint32_t binade = std::max(toBits(magnitude) & kExponentMask, minBinade);
-    float magic = fromBits(binade + binadeToMagic);
+    uint32_t binade =
+        std::max(numerics::floatBits(magnitude) & kExponentMask, minBinade);
+    float magic = numerics::bitsToFloat(binade + binadeToMagic);
     return std::copysign((magnitude + magic) - magic, value);
   }
 
 private:
   static constexpr uint32_t kFractionBits = 23;
   static constexpr uint32_t kExponentMask = 0x7F800000;
-
-  static uint32_t toBits(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof(bits));
-    return bits;
-  }
-  static float fromBits(uint32_t bits) {
-    float value;
-    std::memcpy(&value, &bits, sizeof(value));
-    return value;
-  }
 
   float maxFinite;
   uint32_t minBinade;

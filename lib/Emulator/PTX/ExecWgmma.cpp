@@ -156,10 +156,10 @@ static void issueWgmma(Warp &warp, const Instr &instr) {
   op.negate = instr.variant != 0;
   op.accumulateD = warp.uniform(instr.ops[3]) & 1;
   if (!op.aInRegisters) {
-    op.a = MatrixDescriptor::ofWgmma(warp, warp.uniform(instr.ops[1]));
+    op.a = MatrixDescriptor::ofWgmma(warp.uniform(instr.ops[1]));
     checkTile(warp, warp.cta, op.a, op.transA, 64, op.k, op.bits, entry.reads);
   }
-  op.b = MatrixDescriptor::ofWgmma(warp, warp.uniform(instr.ops[2]));
+  op.b = MatrixDescriptor::ofWgmma(warp.uniform(instr.ops[2]));
   checkTile(warp, warp.cta, op.b, op.transB, op.n, op.k, op.bits, entry.reads);
   // Results of a chain are undefined on purpose until the wait.
   op.undefinedInput = false;

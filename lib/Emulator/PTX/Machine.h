@@ -44,6 +44,8 @@ struct LaunchState {
   /// By variable index: address of .global and .const, offset of .shared.
   std::vector<uint64_t> variableAddress;
   uint64_t paramAddress = 0;
+  /// Of a cooperative launch.
+  uint64_t gridWorkspace = 0;
   uint32_t sharedBytes = 0;
   Dim3 clusters;
   std::mutex outputMutex;
@@ -74,6 +76,9 @@ struct Frame {
   std::vector<Lanes> regs;
   /// Lanes of each register that hold no defined value.
   std::vector<uint32_t> poison;
+  /// How many low bytes of each register are defined nevertheless: a register
+  /// may be put together of bytes of which only some are ever used.
+  std::vector<uint8_t> definedBytes;
   /// `.param` variables and formals: function->paramBytes per lane.
   std::vector<uint8_t> params;
 

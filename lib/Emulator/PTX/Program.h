@@ -85,6 +85,8 @@ enum class Special : uint8_t {
   TotalSmemSize,
   AggrSmemSize,
   CurrentGraphExec,
+  GridWorkspaceHi,
+  GridWorkspaceLo,
   Zero,
 };
 

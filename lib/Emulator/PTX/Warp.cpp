@@ -29,7 +29,7 @@ Frame::Frame(const Function &function, std::shared_ptr<Frame> parent,
              uint32_t returnPc, uint32_t localBase)
     : function(&function), parent(std::move(parent)), returnPc(returnPc),
       localBase(localBase), regs(function.numSlots),
-      poison(function.numSlots, ~0u),
+      poison(function.numSlots, ~0u), definedBytes(function.numSlots),
       params(size_t(function.paramBytes) * kWarpSize) {}
 
 Warp::Warp(CTA &cta, unsigned index, uint32_t lanes)
@@ -267,9 +267,12 @@ void Warp::execute(const Instr &instr) {
   for (int32_t slot : instr.sourceSlots)
     poison |= here.poison[slot];
   poison &= lanes;
-  if (!instr.ownPoison)
-    for (int32_t slot : instr.resultSlots)
+  for (int32_t slot : instr.resultSlots) {
+    if (!instr.ownPoison)
       here.poison[slot] = (here.poison[slot] & ~lanes) | poison;
+    if (poison || instr.ownPoison)
+      here.definedBytes[slot] = 0;
+  }
   instr.exec(*this, instr);
 }
 
