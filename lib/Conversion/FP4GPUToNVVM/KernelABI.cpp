@@ -244,7 +244,7 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
 ArrayAttr KernelSkeleton::describeShape(unsigned index) {
   BlockArgument argument = plan.kernel.getBody().getArgument(index);
   unsigned dim = 0;
-  bool isScales = false;
+  bool isScales = argument == plan.epilogue.getScales();
   for (TilePlan *tile : plan.getTiles())
     if (tile->source == argument) {
       dim = tile->followsRows ? 0 : 1;

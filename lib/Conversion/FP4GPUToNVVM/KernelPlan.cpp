@@ -160,6 +160,15 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
   return success();
 }
 
+LogicalResult checkPlainEpilogue(KernelPlan &plan) {
+  if (!plan.epilogue.getScales())
+    return success();
+  return plan.epilogue.emitOpError()
+         << "expected no scaled results but from fp4gpu.mma on sm_120a, "
+            "sm_120f or sm_121a, got "
+         << plan.arch->name;
+}
+
 FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch) {
   KernelPlan plan{};
   plan.kernel = kernel;

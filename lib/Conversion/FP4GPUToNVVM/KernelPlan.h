@@ -105,6 +105,9 @@ struct KernelPlan {
 /// The plan of `kernel` without its product and tiles.
 mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
 
+/// Says that the kernel's family cannot quantize results, if it has to.
+mlir::LogicalResult checkPlainEpilogue(KernelPlan &plan);
+
 /// One side of a product: the rows of its tile and, if these are fewer than a
 /// tile of scales has, which part of that they are.
 struct ProductSide {

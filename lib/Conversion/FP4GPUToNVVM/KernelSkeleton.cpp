@@ -214,6 +214,12 @@ void KernelSkeleton::ifWithin(unsigned dim, Value index,
   b.ifThen(b.less(index, resultSize(dim)), body);
 }
 
+Value KernelSkeleton::clamp(unsigned dim, Value index, int64_t count) {
+  if (!isRagged(dim))
+    return index;
+  return atMost(b, index, b.add(resultSize(dim), -count));
+}
+
 /// `count` elements of the array `base` from `index` on.
 Value KernelSkeleton::loadVector(Value base, Value index, int64_t count) {
   Type element = cast<MemRefType>(base.getType()).getElementType();

@@ -80,6 +80,9 @@ public:
   Value resultSize(unsigned dim);
   /// Runs `body` where `index` (a row or column) is within the result.
   void ifWithin(unsigned dim, Value index, llvm::function_ref<void()> body);
+  /// A row or column of the result, or, if `count` of them from there on are
+  /// behind the end, the last one that has so many.
+  Value clamp(unsigned dim, Value index, int64_t count = 1);
   /// `count` consecutive entries, from `column`, of each column vector.
   llvm::SmallVector<Values> loadColumns(Value column, int64_t count);
   /// A kernel that starts before its predecessor has ended: waits for it if the
@@ -129,10 +132,10 @@ private:
 
 /// Emits the function of `plan` by `Lowering`, which is made from a plan and a
 /// builder; its `check` says why the schedule does not suit it.
-template <typename Lowering, typename Plan>
+template <typename Lowering, typename Builder = KernelBuilder, typename Plan>
 mlir::LogicalResult lowerAs(Plan &plan, mlir::Operation *device) {
   mlir::OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
+  Builder kernelBuilder(plan.kernel.getLoc(), builder);
   Lowering lowering(plan, kernelBuilder);
   if (failed(lowering.check()))
     return mlir::failure();

@@ -52,10 +52,28 @@ void KernelWriter::declareResult() {
   };
   declareAll(fused.columns.getArrayRef(), "column", columns);
   declareAll(fused.matrices.getArrayRef(), "matrix", matrices);
+  if (fused.quantize && fused.quantize.getTensorScale())
+    tensorScale =
+        declare("out_tensor_scale", MemRefType::get({}, b.getF32Type()));
   if (problem.hasDynamicRows())
     rows = declare("rows", b.getIndexType());
-  out = declare("out", MemRefType::get({problem.rows, problem.columns},
-                                       fused.getType().getElementType()));
+  declareOutputs();
+}
+
+/// A matrix, or its blocks: elements and scales.
+void KernelWriter::declareOutputs() {
+  if (!fused.quantize) {
+    out = declare("out", MemRefType::get({problem.rows, problem.columns},
+                                         fused.getType().getElementType()));
+    return;
+  }
+  MicroscaledTensorType type = fused.quantize.getType();
+  FormatAttr format = type.getFormat();
+  out = declare("elements", MemRefType::get({problem.rows, problem.columns},
+                                            format.getElementStorageType()));
+  scales =
+      declare("scales", MemRefType::get(getPrepackedScalesType(type).getShape(),
+                                        format.getScaleStorageType()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -107,9 +125,18 @@ void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   size_t ownCount = vectors.size();
   llvm::append_range(vectors, arguments(columns));
   SmallVector<Value> addends = arguments(matrices);
-  auto epilogue =
-      EpilogueOp::create(b, sum, argument(out), ValueRange{m, n}, vectors,
-                         addends, schedule.getSwapped(), problem.isGated);
+  FormatAttr format;
+  ScaleRuleAttr rule;
+  if (fused.quantize) {
+    format = fused.quantize.getType().getFormat();
+    rule = ScaleRuleAttr::get(
+        b.getContext(),
+        static_cast<ScaleRule>(fused.quantize.getEffectiveScaleRule()));
+  }
+  auto epilogue = EpilogueOp::create(
+      b, sum, argument(out), ValueRange{m, n}, vectors, addends,
+      fused.quantize ? argument(scales) : Value(), outFactor,
+      schedule.getSwapped(), problem.isGated, format, rule);
   OpBuilder::InsertionGuard guard(b);
   Block *body = b.createBlock(&epilogue.getBody());
   for (unsigned i = 0; i < getProducts(); ++i)
@@ -129,11 +156,15 @@ void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   ArrayRef<Value> others =
       ArrayRef(operands).drop_front(getProducts() + ownCount);
   Operation *last = body->empty() ? nullptr : &body->back();
-  YieldOp::create(b,
-                  fused.emitTail(b, results, others.take_front(columns.size()),
-                                 others.drop_front(columns.size())));
+  Value result = fused.emitTail(b, results, others.take_front(columns.size()),
+                                others.drop_front(columns.size()));
+  auto yield = YieldOp::create(b, result);
   describeTailOf(*body, last ? std::next(last->getIterator()) : body->begin(),
                  results, others);
+  if (!fused.quantize || result.getType().isF32())
+    return;
+  b.setInsertionPoint(yield);
+  yield->setOperand(0, arith::ExtFOp::create(b, b.getF32Type(), result));
 }
 
 /// The loop over tiles.
@@ -184,11 +215,22 @@ DictionaryAttr KernelWriter::describeMeaning() {
     add("gated", "true");
     add("second_activation", stringifyActivation(problem.secondActivation));
   }
+  auto print = [](Type type) {
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return text;
+  };
   if (!tailText->empty()) {
-    std::string type;
-    llvm::raw_string_ostream(type) << problem.resultType;
-    add("product_type", type);
+    add("product_type", print(problem.resultType));
     add("tail", *tailText);
+  }
+  if (fused.quantize) {
+    fp4::QuantizeOp quantize = fused.quantize;
+    add("result_type", print(fused.getType().getElementType()));
+    add("result_format", *numerics::blockFormatName(
+                             quantize.getType().getFormat().getBlockFormat()));
+    add("scale_rule", stringifyScaleRule(static_cast<ScaleRule>(
+                          quantize.getEffectiveScaleRule())));
   }
   return meaning.getDictionary(b.getContext());
 }
@@ -203,6 +245,8 @@ KernelOp KernelWriter::create() {
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(types, SmallVector<Location>(types.size(), b.getLoc()));
   emitFactors();
+  if (tensorScale)
+    outFactor = memref::LoadOp::create(b, argument(tensorScale), ValueRange());
   emitTiles();
   if (DictionaryAttr meaning = describeMeaning())
     kernel->setAttr(kMeaningAttrName, meaning);

@@ -62,9 +62,12 @@ protected:
   Value factors[2];
   /// Or an argument with a factor for each column of the first product.
   std::optional<unsigned> columnFactor;
+  /// The tensor scale of a quantized result, null without.
+  Value outFactor;
 
 private:
   void declareResult();
+  void declareOutputs();
   void emitTiles();
   void emitEpilogue(Value sum, Value m, Value n);
   Value emitProduct(unsigned product, Value x, Value bias);
@@ -80,7 +83,7 @@ private:
 
   llvm::SmallVector<mlir::Type> types;
   llvm::SmallVector<std::string> names;
-  unsigned rows = 0, out = 0, biases[2] = {};
+  unsigned rows = 0, out = 0, scales = 0, tensorScale = 0, biases[2] = {};
   llvm::SmallVector<unsigned> columns, matrices;
   /// Nothing if the runtime has no word for one of its operations.
   std::optional<std::string> tailText;

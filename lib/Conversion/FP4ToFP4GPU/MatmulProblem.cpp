@@ -74,6 +74,18 @@ static bool is8Bit(FormatAttr format) {
   return format.getElementStorageType().getIntOrFloatBitWidth() == 8;
 }
 
+/// Whether rows, depth and the bytes of scales fit into the 32 bits in which
+/// kernels count them.
+static bool isCountable(int64_t rows, int64_t depth, FormatAttr format) {
+  constexpr int64_t kLimit = int64_t(1) << 31;
+  if ((!ShapedType::isDynamic(rows) && rows >= kLimit) || depth >= kLimit)
+    return false;
+  int64_t chunks = llvm::divideCeil(depth, 4 * int64_t(format.getBlockCols()));
+  int64_t tiles =
+      ShapedType::isDynamic(rows) ? 1 : llvm::divideCeil(rows, kScaleTileRows);
+  return tiles * chunks * 512 < kLimit;
+}
+
 /// Fills in what all problems have, or says in `reason` what no kernel serves.
 static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
                                             std::string &reason) {
@@ -91,6 +103,13 @@ static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
   problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
   if (problem.rows == 0 || problem.columns == 0 || problem.depth == 0) {
     reason = "expected a product that is not empty, got M x N x K = " +
+             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
+             printSize(problem.depth);
+    return failure();
+  }
+  if (!isCountable(problem.rows, problem.depth, problem.format) ||
+      !isCountable(problem.columns, problem.depth, problem.format)) {
+    reason = "expected sizes and bytes of scales below 2^31, got M x N x K = " +
              printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
              printSize(problem.depth);
     return failure();

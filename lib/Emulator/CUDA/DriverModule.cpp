@@ -119,8 +119,8 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle,
     Expected<ptx::KernelInfo> info = module.module.kernel(name);
     if (!info.ok())
       return refuse(info.status(), CUDA_ERROR_NOT_FOUND);
-    known = module.functions.emplace(name, Function{&module.module, *info})
-                .first;
+    known =
+        module.functions.emplace(name, Function{&module.module, *info}).first;
   }
   *function = reinterpret_cast<CUfunction>(&known->second);
   return CUDA_SUCCESS;

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/DrawnInputs.h"
+#include "fp4/Numerics/Fragments.h"
 #include "fp4/Numerics/Half.h"
 #include <cstring>
 #include <random>
@@ -39,6 +40,36 @@ static Status fillFloats(NDArray &array, std::mt19937_64 &random) {
     std::memcpy(array.mutableBytes() + size_t(i) * bytes, source, bytes);
   }
   return Status::success();
+}
+
+/// Whether a launch reads `input` as a weight in the order of fragments.
+static bool isFragments(const Manifest &manifest, const std::string &input) {
+  for (const LaunchDescription &launch : manifest.launches) {
+    const Meaning &meaning = manifest.kernels[launch.kernel].meaning;
+    auto rhs = launch.arguments.find("rhs");
+    if (meaning.field("rhs_layout") == "fragments" &&
+        rhs != launch.arguments.end() &&
+        rhs->second.kind == ArgumentSource::Kind::Input &&
+        rhs->second.name == input)
+      return true;
+  }
+  return false;
+}
+
+/// Puts scales of 2^-4 .. 2^4 behind the codes of each unit, as
+/// fp4/Numerics/Fragments.h writes them: any other byte may be NaN, or farther
+/// from the largest than the format allows.
+static void drawFragmentScales(NDArray &units, std::mt19937_64 &random) {
+  constexpr size_t codes =
+      numerics::kFragmentRows * numerics::kFragmentDepth / 2;
+  auto unit = static_cast<size_t>(units.shape().back());
+  bool isPowerOfTwo =
+      unit == numerics::fragmentUnitBytes(numerics::ScaleFormat::E8M0);
+  unsigned lowest = isPowerOfTwo ? 253 - 8 : (21 - 4) * 8;
+  unsigned count = isPowerOfTwo ? 9 : 8 * 8 + 1;
+  for (size_t i = 0; i < units.byteSize(); ++i)
+    if (i % unit >= codes)
+      units.mutableBytes()[i] = uint8_t(lowest + random() % count);
 }
 
 static Status fill(NDArray &array, const ProgramValue &value,
@@ -75,6 +106,8 @@ Expected<TensorMap> drawInputs(const Artifact &artifact, Sizes &sizes,
     NDArray array(value.dtype, shape);
     if (Status status = fill(array, value, random); !status.ok())
       return status;
+    if (isFragments(artifact.manifest(), value.name))
+      drawFragmentScales(array, random);
     inputs.emplace(value.name, std::move(array));
   }
   return inputs;

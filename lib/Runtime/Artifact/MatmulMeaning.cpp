@@ -33,6 +33,15 @@ Expected<NDArray> findOperand(const KernelOperands &operands,
   return it->second;
 }
 
+/// `value` in the manifest type `type`, "f16", "bf16" or "f32".
+static double roundTo(const std::string &type, double value) {
+  auto narrow = static_cast<float>(value);
+  if (type == "bf16")
+    return numerics::decodeBF16(numerics::encodeBF16(narrow));
+  return type == "f16" ? numerics::decodeF16(numerics::encodeF16(narrow))
+                       : narrow;
+}
+
 /// Writes `value` as element `index` of `array`.
 static void store(NDArray &array, size_t index, double value) {
   uint8_t *bytes = array.mutableBytes();
@@ -345,7 +354,9 @@ static Expected<Bounded> computeProduct(const MatmulParts &parts,
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel,
                const KernelOperands &operands) {
-  const KernelArgument *out = kernel.findArgument("out");
+  bool isQuantized = !kernel.meaning.field("result_format").empty();
+  const KernelArgument *out =
+      kernel.findArgument(isQuantized ? "elements" : "out");
   if (!out)
     return Status::error("expected an argument 'out'");
   Expected<MatmulParts> parts = readParts(kernel, operands);
@@ -373,6 +384,14 @@ evaluateMatmul(const KernelDescription &kernel,
       values.push_back(result.value);
       bounds.push_back(result.bound);
     }
+  if (isQuantized) {
+    std::string type = kernel.meaning.field("result_type");
+    for (size_t i = 0; i < values.size(); ++i) {
+      bounds[i] += roundingUnit(type) * (std::fabs(values[i]) + bounds[i]);
+      values[i] = roundTo(type, values[i]);
+    }
+    return quantizeBounded(kernel, operands, values, bounds, size_t(columns));
+  }
   Expected<ExpectedOutput> output = makeFloatOutput(
       *out, {rows, columns}, std::move(values), std::move(bounds));
   if (!output.ok())

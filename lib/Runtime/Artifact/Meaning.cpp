@@ -105,14 +105,19 @@ evaluateMeaning(const KernelDescription &kernel,
 //===----------------------------------------------------------------------===//
 
 /// The bytes of two arrays of one size.
-static OutputError compareBytes(const NDArray &got, const NDArray &expected) {
+static OutputError compareBytes(const NDArray &got,
+                                const ExpectedOutput &expected) {
   OutputError error;
   size_t itemBytes = std::max<size_t>(dtypeBits(got.dtype()) / 8, 1);
   error.numElements = got.elementCount();
-  for (int64_t i = 0; i < error.numElements; ++i)
-    error.numWrong +=
-        std::memcmp(got.bytes() + i * itemBytes,
-                    expected.bytes() + i * itemBytes, itemBytes) != 0;
+  for (int64_t i = 0; i < error.numElements; ++i) {
+    bool isWrong = false;
+    for (size_t at = i * itemBytes; at < (i + 1) * itemBytes; ++at) {
+      uint8_t mask = expected.mask.empty() ? 0xff : expected.mask[at];
+      isWrong |= ((got.bytes()[at] ^ expected.array.bytes()[at]) & mask) != 0;
+    }
+    error.numWrong += isWrong;
+  }
   return error;
 }
 
@@ -126,7 +131,7 @@ Expected<OutputError> compareOutput(const NDArray &got,
                          std::string(dtypeName(got.dtype())) + " " +
                          shapeString(got.shape()));
   if (expected.values.empty())
-    return compareBytes(got, expected.array);
+    return compareBytes(got, expected);
   Expected<std::vector<float>> values = got.toFloat32();
   if (!values.ok())
     return values.status();

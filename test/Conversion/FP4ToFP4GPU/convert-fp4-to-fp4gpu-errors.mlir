@@ -72,3 +72,12 @@ func.func @folded(%x: tensor<4x128xf8E4M3FN>, %w: !fp4.tensor<8x128, #fp4.mxfp4>
   %0 = fp4.matmul %x, %w : tensor<4x128xf8E4M3FN>, !fp4.tensor<8x128, #fp4.mxfp4> -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+// 2^23 x 2^16 have 2^39 / 32 = 2^34 bytes of scales.
+func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tensor<16x65536, #fp4.mxfp4>) {
+  // expected-error @below {{expected sizes and bytes of scales below 2^31, got M x N x K = 8388608x16x65536}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
+  return
+}

@@ -8,7 +8,8 @@
 // tcgen05.mma in the shapes whose operands or results lie otherwise than those
 // of Tcgen05MmaTest.cpp. The test fills shared and tensor memory itself, after
 // the ISA's "Data Path Layout Organization", "Scale Factor A ID", "Leading
-// Dimension Stride" and "Shared memory descriptor", and looks at all lanes of D.
+// Dimension Stride" and "Shared memory descriptor", and looks at all lanes of
+// D.
 //
 //===----------------------------------------------------------------------===//
 
@@ -202,14 +203,13 @@ class Tcgen05Shapes : public ::testing::TestWithParam<Case> {
 protected:
   const Case &test = GetParam();
   std::mt19937 random{13};
-  MatrixOperand a{test.element, test.m,  test.storedBits(),
-                  false,        random,  test.rowBytes};
-  MatrixOperand b{test.element, test.n,  test.storedBits(),
-                  false,        random,  test.rowBytes};
+  MatrixOperand a{test.element, test.m, test.storedBits(),
+                  false,        random, test.rowBytes};
+  MatrixOperand b{test.element, test.n, test.storedBits(),
+                  false,        random, test.rowBytes};
   std::vector<uint8_t> scaleA = std::vector<uint8_t>(test.m * 8);
   std::vector<uint8_t> scaleB = std::vector<uint8_t>(test.n * 8);
-  std::vector<uint32_t> image =
-      std::vector<uint32_t>(test.ctas * kSharedWords);
+  std::vector<uint32_t> image = std::vector<uint32_t>(test.ctas * kSharedWords);
   std::vector<uint32_t> words =
       std::vector<uint32_t>(test.ctas * kLanes * kColumns);
   uint64_t descriptorA = 0, descriptorB = 0;
@@ -227,8 +227,9 @@ protected:
     for (unsigned row = 0; row < rows; ++row)
       for (unsigned chunk = 0; chunk < test.rowBytes / 16; ++chunk) {
         unsigned source = first + row;
-        const uint8_t *from = &operand.image[source / 8 * 128 + source % 8 * 16 +
-                                             chunk * (total / 8 * 128)];
+        const uint8_t *from =
+            &operand.image[source / 8 * 128 + source % 8 * 16 +
+                           chunk * (total / 8 * 128)];
         unsigned at = row / 8 * 128 + row % 8 * 16 + chunk * rows * 16;
         if (test.layout == Layout::BaseOffset)
           // Row 0 of the pattern is where it starts.
@@ -335,9 +336,9 @@ protected:
         if (test.rows() * test.copies() < kLanes)
           lane = local % 16 + local / 16 * 32;
         float value;
-        std::memcpy(
-            &value, &out[(cta * kLanes + lane) * kColumns + column % part],
-            sizeof value);
+        std::memcpy(&value,
+                    &out[(cta * kLanes + lane) * kColumns + column % part],
+                    sizeof value);
         ASSERT_EQ(value, float(expected(row, column)))
             << "row " << row << ", column " << column;
       }

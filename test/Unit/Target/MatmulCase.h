@@ -43,6 +43,10 @@ struct Case {
   bool isRandom = false;
   /// Of the weight, if it differs.
   std::string weightFormat = {};
+  /// The format that the result is quantized to, if any, and the rule. Only
+  /// with exact data and activations; the tensor scale is 3.
+  std::string quantizedTo = {};
+  std::string scaleRule = {};
 
   /// A line that tells cases apart.
   std::string describe() const;

@@ -74,7 +74,6 @@ private:
   void finishShare(const DecodeTile &tile, Value slots, mlir::ValueRange sums);
   /// Finishes rows 8 * octet.. of the tile, of which this lane has four sums.
   void finishOctet(const DecodeTile &tile, Value octet, mlir::ValueRange sums);
-  Value within(unsigned dim, Value index);
   void storePairs(Value row, Value column, llvm::ArrayRef<Value> results);
   void meet() { b.namedBarrier(b.add(group, 1), kThreads); }
 

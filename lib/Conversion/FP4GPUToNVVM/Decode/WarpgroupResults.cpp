@@ -20,8 +20,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "WarpgroupMatmul.h"
 #include "../InlinePTX.h"
+#include "WarpgroupMatmul.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -46,9 +46,9 @@ void WarpgroupMatmul::storePairs(Value row, Value column,
   Value transposed[2];
   for (int64_t i = 0; i < 2; ++i)
     transposed[i] = transpose8x8(
-        b, LLVM::BitcastOp::create(
-               b, b.getI32Type(),
-               b.pack({results[2 * i], results[2 * i + 1]})));
+        b,
+        LLVM::BitcastOp::create(b, b.getI32Type(),
+                                b.pack({results[2 * i], results[2 * i + 1]})));
   for (int64_t i = 0; i < 2; ++i) {
     skeleton.ifWithin(1, b.add(column, 8 * i), [&] {
       skeleton.ifWithin(0, ownRow, [&] {
@@ -59,14 +59,6 @@ void WarpgroupMatmul::storePairs(Value row, Value column,
   }
 }
 
-/// A row or column, or the last one if that is behind it.
-Value WarpgroupMatmul::within(unsigned dim, Value index) {
-  if (!skeleton.isRagged(dim))
-    return index;
-  Value last = b.add(skeleton.size(dim), -1);
-  return b.select(b.less(index, last), index, last);
-}
-
 void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                                   ValueRange sums) {
   Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
@@ -75,8 +67,8 @@ void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                        b.mul(warp, 16));
   SmallVector<Value> results;
   for (int64_t i = 0; i < 4; ++i) {
-    Value ownRow = within(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
-    Value ownColumn = within(1, b.add(b.add(column, g), 8 * (i / 2)));
+    Value ownRow = skeleton.clamp(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
+    Value ownColumn = skeleton.clamp(1, b.add(b.add(column, g), 8 * (i / 2)));
     Values operands = {sums[i]};
     for (const Values &vector :
          llvm::concat<Values>(skeleton.loadColumns(ownColumn, 1),

@@ -78,6 +78,8 @@ int64_t TensorMatmul::getColumns() const {
 }
 
 LogicalResult TensorMatmul::check() {
+  if (failed(checkPlainEpilogue(plan)))
+    return failure();
   ScheduleAttr schedule = plan.schedule;
   if (plan.lhs.getBits() != 4)
     return plan.kernel.emitOpError()

@@ -26,7 +26,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Families.h"
-#include "../KernelSkeleton.h"
+#include "QuantizedEpilogue.h"
 
 using namespace mlir;
 
@@ -47,7 +47,7 @@ struct WarpSide {
 
 class WarpMatmul {
 public:
-  WarpMatmul(KernelPlan &plan, KernelBuilder &builder)
+  WarpMatmul(KernelPlan &plan, RealBuilder &builder)
       : plan(plan), b(builder), skeleton(plan, builder),
         isSwapped(plan.schedule.getSwapped()),
         sideA(makeSide(plan.lhs, plan.lhsScales, plan.getAccRows(),
@@ -96,6 +96,7 @@ private:
   void emitEpilogue(Value m, Value n, ValueRange accumulators);
   void storeRowPairs(Value row, Value column, ValueRange accumulators);
   void storeTransposed(Value row, Value column, ValueRange accumulators);
+  void storeQuantized(Value row, Value column, ValueRange accumulators);
   Value getFragmentAddress(const WarpSide &side, Value stage, Value laneRow,
                            Value chunk);
   SmallVector<Values> loadFragmentsA(Value stage, int64_t step);
@@ -103,7 +104,7 @@ private:
   Values loadScales(const WarpSide &side, Value stage, int64_t chunk);
 
   KernelPlan &plan;
-  KernelBuilder &b;
+  RealBuilder &b;
   KernelSkeleton skeleton;
   bool isSwapped;
   WarpSide sideA, sideB;
@@ -130,6 +131,13 @@ LogicalResult WarpMatmul::check() {
   if (plan.epilogue.getGated() && !isSwapped && getColumnBlocks() == 1)
     return fail() << "warps that own at least 16 columns of a gated product, "
                      "got 8";
+  if (std::optional<FormatAttr> format = plan.epilogue.getFormat()) {
+    int64_t columns = plan.getResultColumns() / plan.schedule.getWarpsN();
+    if (columns % format->getBlockCols() != 0)
+      return fail() << "warps that own whole blocks of "
+                    << format->getBlockCols() << " scaled results, got "
+                    << columns << " columns";
+  }
   int64_t bytes = plan.getRingBytes() + 16 * plan.schedule.getStages();
   if (bytes > plan.arch->sharedBytes)
     return fail() << "at most " << plan.arch->sharedBytes
@@ -297,6 +305,42 @@ void WarpMatmul::storeTransposed(Value row, Value column,
   }
 }
 
+/// `row` is that of the lane's first element, `column` the first of the warp.
+void WarpMatmul::storeQuantized(Value row, Value column,
+                                ValueRange accumulators) {
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  auto getRow = [&](Value index) -> Value {
+    if (!isSwapped)
+      return b.add(row, b.mul(index, 8));
+    return b.add(row,
+                 b.add(b.mul(b.shiftRight(index, 1), 8), b.bitAnd(index, 1)));
+  };
+  auto getAccumulators = [&](int64_t index, int64_t eight) {
+    SmallVector<Values> lists;
+    for (int64_t i = eight * products; i < (eight + 1) * products; ++i) {
+      int64_t block = isSwapped ? getBlock(i / 2, index / 2) + 2 * (i % 2)
+                                : getBlock(index / 2, i);
+      lists.push_back(
+          isSwapped ? Values{accumulators[block + index % 2]}
+                    : Values(accumulators.slice(block + 2 * (index % 2), 2)));
+    }
+    return lists;
+  };
+  const WarpSide &rows = isSwapped ? sideB : sideA;
+  const WarpSide &columns = isSwapped ? sideA : sideB;
+  WarpResults results{};
+  results.lanes = isSwapped ? 8 : 4;
+  results.stride = isSwapped ? 4 : 1;
+  results.rows = rows.extent / 8 * (isSwapped ? 2 : 1);
+  results.blocks =
+      columns.extent / products / plan.epilogue.getFormat()->getBlockCols();
+  results.lane = isSwapped ? group : member;
+  results.column = column;
+  results.getRow = getRow;
+  results.getAccumulators = getAccumulators;
+  QuantizedEpilogue(plan, b, skeleton).store(results);
+}
+
 void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
   const WarpSide &rows = isSwapped ? sideB : sideA;
   const WarpSide &columns = isSwapped ? sideA : sideB;
@@ -304,7 +348,9 @@ void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
   Value warpColumn = b.shiftRight(columns.row, plan.epilogue.getGated());
   Value column = b.add(b.mul(n, plan.getResultColumns()), warpColumn);
   Value pair = b.mul(member, 2);
-  if (isSwapped)
+  if (plan.epilogue.getScales())
+    storeQuantized(b.add(row, isSwapped ? pair : group), column, accumulators);
+  else if (isSwapped)
     storeTransposed(b.add(row, pair), b.add(column, group), accumulators);
   else
     storeRowPairs(b.add(row, group), b.add(column, pair), accumulators);
@@ -358,6 +404,10 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
               return next;
             });
         emitEpilogue(m, n, ValueRange(carried).drop_front(2));
+        if (plan.epilogue.getScales())
+          QuantizedEpilogue(plan, b, skeleton)
+              .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
+                           32 * getConsumers());
         return {carried[0], carried[1]};
       });
 }
@@ -391,7 +441,7 @@ void WarpMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM120(KernelPlan &plan, Operation *device) {
-  return lowerAs<WarpMatmul>(plan, device);
+  return lowerAs<WarpMatmul, RealBuilder>(plan, device);
 }
 
 } // namespace fp4::gpu

@@ -69,6 +69,13 @@ bool isOutsideFragmentRange(mlir::Value matrix, bool isFolded = false);
 /// one row with an MX or NVFP4 scale.
 bool isKernelFormat(FormatAttr format);
 
+/// Checks `scales`, `format`, `rule` and `tensorScale` of an operation that
+/// writes `elements`, a matrix of `shape`.
+mlir::LogicalResult
+verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
+                llvm::ArrayRef<int64_t> shape, mlir::MemRefType elements,
+                mlir::MemRefType scales, bool hasTensorScale);
+
 /// Whether a matrix can be prepacked: a kernel format, or 8-bit elements in
 /// blocks of one row with an MX scale.
 bool isPrepackedFormat(FormatAttr format);
