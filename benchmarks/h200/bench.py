@@ -12,15 +12,17 @@ L2, median of several, microseconds per call.
 """
 
 import argparse
+import concurrent.futures
 import json
 import math
 import os
+import subprocess
 import sys
 import time
 
 import torch
 
-from launcher import Kernel
+from launcher import Kernel, assembled
 from peers import time_cublas, time_dot_scaled, time_scaled_mm
 from timing import timed
 from weights import Weights, activation_type
@@ -95,6 +97,13 @@ def copies(tensor):
     return [tensor] + [tensor.clone() for _ in range(count - 1)]
 
 
+def assemble(options, index):
+    """Assembles all kernels at once, which takes the driver longer, one after the other."""
+    paths = [os.path.join(options.artifacts, e["artifact"], "kernels.sm_90a.ptx") for e in index]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda p: subprocess.run([options.ptxas, "-arch=sm_90a", p, "-o", assembled(p)], check=True), paths))
+
+
 def run_shape(entries, n, k, ms, options, results):
     dense = copies(Weights("nvfp4", n, k).dense(torch.bfloat16))
     base = {}
@@ -109,7 +118,10 @@ def run_shape(entries, n, k, ms, options, results):
         fragments, factor = weights.pack()
         packed = copies(fragments)
         for entry in (e for e in entries if e["format"] == fmt):
-            suitable = [m for m in ms if suits(*parse_schedule(entry["schedule"]), m)]
+            if entry["rows"] == "?":
+                suitable = [m for m in ms if suits(*parse_schedule(entry["schedule"]), m)]
+            else:
+                suitable = [m for m in ms if m == int(entry["rows"])]
             if not suitable:
                 continue
             kernel = Kernel(os.path.join(options.artifacts, entry["artifact"]))
@@ -139,6 +151,7 @@ def main():
     parser.add_argument("--artifacts", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--ms", default="1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192")
+    parser.add_argument("--ptxas", help="assemble all kernels with it first")
     parser.add_argument("--shapes", help="NxK,...: only these")
     parser.add_argument("--fp8", action="store_true", help="time torch._scaled_mm too")
     parser.add_argument("--triton", action="store_true", help="time tl.dot_scaled too")
@@ -150,6 +163,8 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(os.path.join(options.artifacts, "index.json")) as file:
         index = json.load(file)
+    if options.ptxas:
+        assemble(options, index)
     results = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "date": time.strftime("%Y-%m-%d"),
                "baselines": [], "kernels": []}
     timed([lambda: torch.randn(1 << 26, device="cuda")] * 4)  # clocks up

@@ -65,8 +65,7 @@ static void addCode(uint8_t *word, bool isSecond, unsigned place,
 }
 
 /// Row `row` of the matrix into the units of its 64 rows.
-static void writeRow(const FragmentSource &source, size_t row,
-                     uint8_t *units) {
+static void writeRow(const FragmentSource &source, size_t row, uint8_t *units) {
   unsigned smallest = findRowSpan(source, row).first;
   size_t rowTile = row % kFragmentRows / 16, g = row % 8, half = row % 16 / 8;
   size_t blockDepth = source.blockDepth(), blocks = source.depth / blockDepth;

@@ -23,8 +23,8 @@
 //   Word 2s + h of the four has eight codes of row g + 8h: k = 32s + 4t + i in
 //   the selector nibbles 0..3 of a byte permute (three bits each), k = 32s + 16
 //   + 4t + i in nibbles 4..7. The fourth bit of nibble 2i + 1 is the sign of
-//   the i-th of the former, that of nibble 2i of the i-th of the latter: masked,
-//   and shifted by four bits for the latter, they are signs of bytes.
+//   the i-th of the former, that of nibble 2i of the i-th of the latter:
+//   masked, and shifted by four bits for the latter, they are signs of bytes.
 //
 // - 256 bytes, j of each block: [16 rows: 4][g: 8][row g, row g+8][32 of k: 4].
 //
