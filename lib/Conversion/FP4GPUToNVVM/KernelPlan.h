@@ -34,7 +34,16 @@ struct TilePlan {
   /// Position in the stage.
   int64_t offset;
 
-  int64_t getBytes() const { return type.getByteSize(); }
+  /// Bits of an element in shared memory: elements of 4 and 6 bits that meet
+  /// others are spread to bytes by TMA (`isSpread`), 16 to 16 bytes.
+  unsigned bits;
+
+  /// In shared memory, and what a barrier counts of it (CUTLASS, collective
+  /// sm120_blockscaled_mma_tma: without the gaps).
+  int64_t getBytes() const {
+    return isSpread() ? getShape()[0] * getShape()[1] : type.getByteSize();
+  }
+  int64_t getCountedBytes() const { return type.getByteSize(); }
   llvm::ArrayRef<int64_t> getShape() const { return type.getShape(); }
   mlir::MemRefType getSourceType() const {
     return mlir::cast<mlir::MemRefType>(source.getType());
@@ -48,9 +57,11 @@ struct TilePlan {
   }
   /// Bytes of a row of elements.
   int64_t getRowBytes() const { return getShape()[1] * getBits() / 8; }
-  unsigned getBits() const {
+  unsigned getBits() const { return bits; }
+  unsigned getSourceBits() const {
     return type.getElementType().getIntOrFloatBitWidth();
   }
+  bool isSpread() const { return bits != getSourceBits(); }
 };
 
 struct KernelPlan {

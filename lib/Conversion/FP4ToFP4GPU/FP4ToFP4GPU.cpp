@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "KernelReuse.h"
 #include "KernelWriter.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -88,24 +89,6 @@ static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
 // Kernels and launches
 //===----------------------------------------------------------------------===//
 
-/// A kernel that does the same under its own name, or null.
-static KernelOp findEquivalent(ModuleOp module, KernelOp kernel) {
-  StringAttr name = kernel.getSymNameAttr();
-  KernelOp found;
-  for (auto other : module.getOps<KernelOp>()) {
-    if (other == kernel || !other.getSymName().starts_with(name.getValue()))
-      continue;
-    kernel.setSymNameAttr(other.getSymNameAttr());
-    if (OperationEquivalence::isEquivalentTo(
-            kernel, other, OperationEquivalence::IgnoreLocations))
-      found = other;
-    kernel.setSymNameAttr(name);
-    if (found)
-      return found;
-  }
-  return {};
-}
-
 ScheduleChoice ConvertFP4ToFP4GPU::choose(const MatmulProblem &problem) {
   return problem.decodesWeight ? chooseDecodeSchedule(problem, *arch)
                                : chooseSchedule(problem, *arch);
@@ -117,15 +100,10 @@ KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
   ScheduleChoice choice = choose(problem);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto create = problem.decodesWeight ? createDecodeKernel : createMatmulKernel;
-  KernelOp kernel = create(builder, fused, problem, choice.schedule);
-  if (KernelOp equivalent = findEquivalent(module, kernel)) {
-    kernel.erase();
-    return equivalent;
-  }
-  std::string name = kernel.getSymName().str();
-  for (unsigned i = 1;
-       SymbolTable(module).lookup(kernel.getSymName()) != kernel; ++i)
-    kernel.setSymName(name + "_" + std::to_string(i));
+  auto [kernel, isNew] =
+      reuseKernel(module, create(builder, fused, problem, choice.schedule));
+  if (!isNew)
+    return kernel;
   ++numKernels;
   remark::passed(fused.matmul.getLoc(),
                  remark::RemarkOpts::name("schedule").category("fp4gpu"))

@@ -28,7 +28,7 @@ inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
 /// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
 /// depends on.
 struct MatmulProblem {
-  /// Of the activation, and of the weight: the same but for 8-bit elements.
+  /// Of the activation, and of the weight: the same, or two with MX scales.
   FormatAttr format, weightFormat;
   /// `rows` may be dynamic.
   int64_t rows, columns, depth;
@@ -53,10 +53,11 @@ struct MatmulProblem {
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
-  /// Bits of an element, on both sides.
-  unsigned getBits() const {
-    return format.getElementStorageType().getIntOrFloatBitWidth();
-  }
+  /// Whether the tensor cores take a byte for each element of both sides: all
+  /// pairs of formats but two of 4 bits.
+  bool usesBytes() const;
+  /// Bits of an element in shared memory.
+  unsigned getBits() const { return usesBytes() ? 8 : 4; }
   /// Columns of what the tensor cores compute: both products of a pair.
   int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };
