@@ -52,11 +52,18 @@ struct Recipe {
   /// it make up for.
   double residualShare = 0;
 
-  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
-  bool needsHessian() const {
-    return weights.algorithm == quantization::Algorithm::GPTQ ||
-           transform == TransformKind::WUSH;
+  /// Calibrate each stage of a block (q/k/v, o, gate/up, down) behind the
+  /// quantized ones before it. False calibrates the seven layers together, on
+  /// what the exact layers of the block make of its inputs.
+  bool sequentialStages = false;
+
+  /// Whether second moments of the exact inputs are needed.
+  bool needsExactMoments() const {
+    bool isTargeted = retarget && quantizeActivations;
+    return transform == TransformKind::WUSH ||
+           (weights.algorithm == quantization::Algorithm::GPTQ && !isTargeted);
   }
+  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
 };
 
 inline constexpr std::string_view kRecipeNames[] = {
