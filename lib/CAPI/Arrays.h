@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// FP4Array of fp4-c/Runtime.h is a view that the caller owns; FP4Arrays are
+// results that the caller frees.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_CAPI_ARRAYS_H
 #define FP4_LIB_CAPI_ARRAYS_H

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Reads config.json and checks that every tensor the architecture needs is
+// there with its type and shape, before anything is computed.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/ModelDirectory.h"
 #include <cerrno>

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// report.html: a bar per layer as SVG, in one file without scripts.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/ReportPage.h"
 #include <algorithm>

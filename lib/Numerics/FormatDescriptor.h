@@ -18,24 +18,12 @@
 #define FP4_LIB_NUMERICS_FORMATDESCRIPTOR_H
 
 #include "fp4/Numerics/ElementFormat.h"
+#include "fp4/Numerics/FloatBits.h"
 #include "fp4/Numerics/ScaleFormat.h"
 #include <array>
-#include <cstring>
 #include <limits>
 
 namespace fp4::numerics {
-
-inline uint32_t floatBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
-inline float bitsToFloat(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
 
 inline constexpr uint32_t kSignBit = 0x80000000u;
 inline constexpr uint32_t kInfBits = 0x7F800000u;

@@ -127,8 +127,11 @@ static void gatherReversed(const HessianView &hessian,
 static HessianFactor scaleFactor(const double *lower, std::vector<size_t> order,
                                  unsigned threads) {
   size_t n = order.size();
-  HessianFactor factor{std::move(order), std::vector<float>(n * n),
-                       std::vector<float>(n), 0};
+  HessianFactor factor{std::move(order),
+                       std::vector<float>(n * n),
+                       std::vector<float>(n),
+                       0,
+                       {}};
   std::vector<double> inverse(n);
   for (size_t j = 0; j < n; ++j) {
     double pivot = lower[(n - 1 - j) * (n + 1)];
@@ -146,7 +149,6 @@ static HessianFactor scaleFactor(const double *lower, std::vector<size_t> order,
 
 Expected<HessianFactor> factorHessian(const HessianView &hessian,
                                       std::vector<size_t> order, double damping,
-                                      bool identityOnFailure,
                                       unsigned threads) {
   size_t n = hessian.cols;
   constexpr double kSmallest = 1e-6;
@@ -162,9 +164,6 @@ Expected<HessianFactor> factorHessian(const HessianView &hessian,
       factor.damping = relative;
       return factor;
     }
-    if (identityOnFailure)
-      return HessianFactor{std::move(order), std::vector<float>(n * n),
-                           std::vector<float>(n, 1.0f), relative};
     if (relative >= kLargest)
       return Status::error(
           "hessian is not positive semidefinite: its Cholesky factorization "

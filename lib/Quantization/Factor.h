@@ -46,21 +46,31 @@ std::vector<size_t> visitOrder(const HessianView &hessian, ColumnOrder order,
 
 struct HessianFactor {
   std::vector<size_t> order;
-  /// V_ij / V_jj for i < j in visiting order, row-major; the rest is zero.
+  /// V_ij / V_jj for i < j in visiting order, row-major; the rest is zero. With
+  /// `inverseDiagonal`, U_ij of the upper factor in H^-1 = U^T U instead.
   std::vector<float> coupling;
   /// V_jj^2: the weight of the error that is made in column j.
   std::vector<float> pivots;
   /// Multiple of the mean diagonal that was added.
   double damping;
+  /// Empty, or the U_jj of the form that the tools have: a step e_j = (w'_j -
+  /// q_j) / U_jj takes e_j U_ji from the columns i > j. The same recursion up
+  /// to rounding; U = V^-1.
+  std::vector<float> inverseDiagonal;
 };
 
 /// Factors H + damping * meanDiagonal * I, with 1 for the diagonal of dead
-/// columns. On failure it raises the damping as `WeightOptions::damping` says
-/// or, with `identityOnFailure`, gives the factor of I: no column then makes up
-/// for another.
+/// columns. On failure it raises the damping as `WeightOptions::damping` says.
 Expected<HessianFactor> factorHessian(const HessianView &hessian,
                                       std::vector<size_t> order, double damping,
-                                      bool identityOnFailure, unsigned threads);
+                                      unsigned threads);
+
+/// The factor as the tools compute it: in float32 the Cholesky factor of the
+/// damped H, the inverse from it, and the upper Cholesky factor of that. On
+/// failure the factor of I: no column then makes up for another. Needs a
+/// `SingleThreadedBlas` alive.
+HessianFactor factorInverse(const HessianView &hessian,
+                            std::vector<size_t> order, double damping);
 
 } // namespace fp4::quantization
 

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Orthogonal matrices given by a formula, and matrices given by the caller.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Message.h"
 #include "fp4/Numerics/Hadamard.h"

@@ -84,6 +84,11 @@ private:
       errors[lane] = weight[lane] - rounded * scale[lane];
       step[lane] = value[lane] - rounded * scale[lane];
     }
+    if (factor.inverseDiagonal.empty())
+      return;
+    float diagonal = factor.inverseDiagonal[i];
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      errors[lane] = -(step[lane] / diagonal);
   }
 
   void updateRest(size_t first, size_t last) {
@@ -105,7 +110,7 @@ private:
   size_t batch;
   /// The w' of Factor.h, in visiting order.
   std::vector<float> adjusted;
-  /// W - Q of the current batch, in visiting order.
+  /// W - Q of the current batch, in visiting order; or -e of Factor.h.
   std::vector<float> residual;
   /// w' - Q, in visiting order.
   WeightedSteps steps;

@@ -13,6 +13,7 @@
 #ifndef FP4_LIB_QUANTIZATION_OBJECTIVE_H
 #define FP4_LIB_QUANTIZATION_OBJECTIVE_H
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -22,6 +23,11 @@ namespace fp4::quantization {
 /// H null, the sum of squares.
 double quadraticForm(const float *hessian, size_t cols,
                      const std::vector<float> &tile);
+
+/// The same for two tiles, by products of twice the width.
+std::array<double, 2> quadraticForms(const float *hessian, size_t cols,
+                                     const std::vector<float> &first,
+                                     const std::vector<float> &second);
 
 } // namespace fp4::quantization
 

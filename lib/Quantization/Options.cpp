@@ -12,6 +12,7 @@
 #include "Message.h"
 #include "ScaleSearch.h"
 #include "Tile.h"
+#include <algorithm>
 #include <utility>
 
 namespace fp4::quantization {
@@ -36,7 +37,20 @@ static constexpr Name<WeightScaleRule> kWeightScaleRules[] = {
     {WeightScaleRule::Search, "search"},
     {WeightScaleRule::Mse, "mse"},
     {WeightScaleRule::FourThirds, "four-thirds"},
+    {WeightScaleRule::AbsMax4, "abs-max-4"},
+    {WeightScaleRule::WeightedMse, "weighted-mse"},
+    {WeightScaleRule::LocalHessian, "local-hessian"},
     {WeightScaleRule::InLoop, "in-loop"}};
+/// Names that others have for the rules.
+static constexpr Name<WeightScaleRule> kScaleRuleAliases[] = {
+    {WeightScaleRule::AbsMax, "absmax"},
+    {WeightScaleRule::AbsMax, "absmax6"},
+    {WeightScaleRule::AbsMax4, "absmax4"},
+    {WeightScaleRule::RCeil, "ceil"},
+    {WeightScaleRule::Search, "sweep"},
+    {WeightScaleRule::Mse, "fpq-mse"},
+    {WeightScaleRule::FourThirds, "fpquant"},
+    {WeightScaleRule::WeightedMse, "wmse"}};
 static constexpr Name<TensorScaleRule> kTensorScaleRules[] = {
     {TensorScaleRule::Full, "full"},
     {TensorScaleRule::Headroom, "headroom"},
@@ -78,7 +92,10 @@ std::optional<ColumnOrder> parseColumnOrder(std::string_view name) {
   return parse(kColumnOrders, name);
 }
 std::optional<WeightScaleRule> parseWeightScaleRule(std::string_view name) {
-  return parse(kWeightScaleRules, name);
+  std::string spelling(name);
+  std::replace(spelling.begin(), spelling.end(), '_', '-');
+  std::optional<WeightScaleRule> rule = parse(kWeightScaleRules, spelling);
+  return rule ? rule : parse(kScaleRuleAliases, spelling);
 }
 std::optional<TensorScaleRule> parseTensorScaleRule(std::string_view name) {
   return parse(kTensorScaleRules, name);
@@ -108,6 +125,8 @@ static bool fitsFormat(WeightScaleRule rule,
   bool powerOfTwo = format.scale == numerics::ScaleFormat::E8M0;
   if (rule == WeightScaleRule::Mse)
     return !powerOfTwo;
+  if (rule == WeightScaleRule::AbsMax4)
+    return !powerOfTwo && format.element == numerics::ElementFormat::E2M1;
   if (rule == WeightScaleRule::FourThirds)
     return powerOfTwo && format.hasTensorScale &&
            format.element == numerics::ElementFormat::E2M1;
@@ -152,6 +171,11 @@ Status verifyOptions(const WeightOptions &options) {
   if (options.polishSweeps > 0 && options.algorithm != Algorithm::GPTQ)
     return Status::error("polish sweeps need algorithm gptq, got " +
                          std::string(algorithmName(options.algorithm)));
+  if (options.arithmetic != Arithmetic::Own &&
+      (options.polishSweeps > 0 ||
+       options.scaleRule == WeightScaleRule::InLoop))
+    return Status::error("scale rule in-loop and polish sweeps need our own "
+                         "arithmetic, got that of another tool");
   if (options.sharedAbsMax &&
       (!(*options.sharedAbsMax > 0) || !std::isfinite(*options.sharedAbsMax)))
     return Status::error("shared largest weight is " +

@@ -100,10 +100,11 @@ private:
   void addProduct(size_t from, size_t first, size_t last, const float *delta) {
     if (from == cols)
       return;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
+    // By the symmetry of H, rows stand for the columns: BLAS packs them faster.
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans,
                 static_cast<blasint>(cols - from), kLanes,
                 static_cast<blasint>(last - first), 1.0f,
-                hessian.row(from) + first, static_cast<blasint>(cols), delta,
+                hessian.row(first) + from, static_cast<blasint>(cols), delta,
                 kLanes, 1.0f, &product[from * kLanes], kLanes);
     if (from > first)
       return;

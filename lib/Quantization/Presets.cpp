@@ -95,7 +95,9 @@ Preset withoutCalibration(const Preset &preset) {
   options.algorithm = Algorithm::RTN;
   options.order = ColumnOrder::Natural;
   options.polishSweeps = 0;
-  if (options.scaleRule == WeightScaleRule::InLoop)
+  if (options.scaleRule == WeightScaleRule::InLoop ||
+      options.scaleRule == WeightScaleRule::WeightedMse ||
+      options.scaleRule == WeightScaleRule::LocalHessian)
     options.scaleRule = WeightScaleRule::Search;
   return result;
 }

@@ -35,6 +35,9 @@ std::optional<numerics::ScaleRule> numericsRule(WeightScaleRule rule) {
     return numerics::ScaleRule::Search;
   case WeightScaleRule::Mse:
   case WeightScaleRule::FourThirds:
+  case WeightScaleRule::AbsMax4:
+  case WeightScaleRule::WeightedMse:
+  case WeightScaleRule::LocalHessian:
   case WeightScaleRule::InLoop:
     return std::nullopt;
   }
@@ -76,6 +79,14 @@ static uint8_t mseScale(const WeightOptions &options,
   return encodeToolScale(options, scale, tensorScale);
 }
 
+static uint8_t absMax4Scale(const WeightOptions &options,
+                            const std::vector<float> &block,
+                            const TensorScale &tensorScale) {
+  float amax = numerics::absMax(block.data(), block.size());
+  return amax == 0 ? numerics::encodeScale(options.format.scale, 1.0f)
+                   : encodeToolScale(options, amax / 4, tensorScale);
+}
+
 static uint8_t fourThirdsScale(const numerics::BlockFormat &format,
                                const std::vector<float> &block) {
   float amax = numerics::absMax(block.data(), block.size());
@@ -92,6 +103,7 @@ static uint8_t fourThirdsScale(const numerics::BlockFormat &format,
 static bool isOwnRule(const WeightOptions &options) {
   WeightScaleRule rule = options.scaleRule;
   return rule == WeightScaleRule::Mse || rule == WeightScaleRule::FourThirds ||
+         rule == WeightScaleRule::AbsMax4 ||
          (options.arithmetic != Arithmetic::Own &&
           (rule == WeightScaleRule::AbsMax || rule == WeightScaleRule::RCeil));
 }
@@ -103,6 +115,8 @@ static uint8_t ownScale(const WeightOptions &options,
     return mseScale(options, block, tensorScale);
   if (options.scaleRule == WeightScaleRule::FourThirds)
     return fourThirdsScale(options.format, block);
+  if (options.scaleRule == WeightScaleRule::AbsMax4)
+    return absMax4Scale(options, block, tensorScale);
   return toolBlockScale(options, block, tensorScale);
 }
 
@@ -122,9 +136,15 @@ static void ownScales(const WeightOptions &options, const float *weights,
     }
 }
 
+static bool isCurvatureRule(WeightScaleRule rule) {
+  return rule == WeightScaleRule::WeightedMse ||
+         rule == WeightScaleRule::LocalHessian;
+}
+
 std::vector<uint8_t> frozenScales(const WeightOptions &options,
                                   const float *weights, size_t rows,
-                                  size_t cols, const TensorScale &tensorScale) {
+                                  size_t cols, const float *hessian,
+                                  const TensorScale &tensorScale) {
   const numerics::BlockFormat &format = options.format;
   size_t groups = cols / format.blockCols;
   std::vector<uint8_t> scales(rows / format.blockRows * groups);
@@ -135,6 +155,11 @@ std::vector<uint8_t> frozenScales(const WeightOptions &options,
     uint8_t *target = &scales[first / format.blockRows * groups];
     if (isOwnRule(options)) {
       ownScales(options, source, count, cols, tensorScale, target);
+      return;
+    }
+    if (isCurvatureRule(options.scaleRule)) {
+      curvatureScales(options, source, count, cols, hessian, tensorScale,
+                      target);
       return;
     }
     numerics::QuantizeOptions quantize;

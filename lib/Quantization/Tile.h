@@ -24,7 +24,9 @@
 
 namespace fp4::quantization {
 
-inline constexpr size_t kLanes = 64;
+/// Wide enough for the matrix products over a tile to run at nearly the full
+/// rate of BLAS, whose packing of H is shared by the rows of one call only.
+inline constexpr size_t kLanes = 128;
 
 using Lanes = std::array<float, kLanes>;
 using numerics::ElementRounder;

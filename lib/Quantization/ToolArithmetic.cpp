@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// FP-Quant, llm-compressor and ModelOpt round in float32 and in an order of
+// their own; equal codes need the same steps.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ToolArithmetic.h"
 #include <algorithm>

@@ -74,12 +74,8 @@ public:
     if (options.algorithm == Algorithm::GPTQ) {
       if (!isOwn)
         adoptToolColumns(options.arithmetic, weights, *view);
-      Expected<HessianFactor> expected = factorHessian(
-          *view, visitOrder(*view, options.order, options.format.blockCols),
-          options.damping, /*identityOnFailure=*/!isOwn, options.threads);
-      if (!expected.ok())
-        return expected.status();
-      factor.emplace(std::move(*expected));
+      if (Status status = findFactor(); !status.ok())
+        return status;
       if (isOwn)
         clearDeadColumns();
     }
@@ -88,8 +84,8 @@ public:
     QuantizedWeight result;
     result.tensorScale = tensorScale.multiplier;
     result.codes.resize(rows * cols);
-    result.scales =
-        frozenScales(options, weights.data(), rows, cols, tensorScale);
+    result.scales = frozenScales(options, weights.data(), rows, cols,
+                                 view ? view->values : nullptr, tensorScale);
     if (factor && !isOwn)
       clearDeadColumns();
     result.report = runTiles(result);
@@ -97,6 +93,21 @@ public:
   }
 
 private:
+  Status findFactor() {
+    std::vector<size_t> order =
+        visitOrder(*view, options.order, options.format.blockCols);
+    if (options.arithmetic != Arithmetic::Own) {
+      factor.emplace(factorInverse(*view, std::move(order), options.damping));
+      return Status::success();
+    }
+    Expected<HessianFactor> expected = factorHessian(
+        *view, std::move(order), options.damping, options.threads);
+    if (!expected.ok())
+      return expected.status();
+    factor.emplace(std::move(*expected));
+    return Status::success();
+  }
+
   /// Nothing is known about a column without input; zero is the safe choice.
   void clearDeadColumns() {
     for (size_t row = 0; row < rows && view->deadCount > 0; ++row)
@@ -139,11 +150,13 @@ private:
   TileSums quantizeTile(Tile &tile) const {
     const float *hessian = view ? view->values : nullptr;
     TileSums sums;
-    sums.weights = quadraticForm(hessian, cols, tile.weights);
     tile.roundToNearest(ElementRounder(options.format.element));
     if (!factor)
       adoptToolElements(options, tile);
-    sums.rtn = sums.result = quadraticForm(hessian, cols, tile.error());
+    std::array<double, 2> forms =
+        quadraticForms(hessian, cols, tile.weights, tile.error());
+    sums.weights = forms[0];
+    sums.rtn = sums.result = forms[1];
     if (!factor)
       return sums;
     WeightedSteps steps = quantizeTileGPTQ(options, *factor, tile);
@@ -181,6 +194,11 @@ Expected<QuantizedWeight> quantizeWeight(const WeightOptions &options,
     return status;
   if (!hessian && options.algorithm == Algorithm::GPTQ)
     return Status::error("algorithm gptq needs a hessian, got none");
+  if (!hessian && (options.scaleRule == WeightScaleRule::WeightedMse ||
+                   options.scaleRule == WeightScaleRule::LocalHessian))
+    return Status::error("scale rule " +
+                         std::string(weightScaleRuleName(options.scaleRule)) +
+                         " needs a hessian, got none");
   if (hessian)
     if (Status status = verifyHessian(hessian, cols); !status.ok())
       return status;

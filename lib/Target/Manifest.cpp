@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "LaunchOrder.h"
 #include "Weights.h"
 #include "fp4/Target/Artifact.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -126,6 +127,8 @@ Json LaunchWriter::describe(fp4::gpu::LaunchOp launch, StringRef layer,
 
 FailureOr<std::string>
 fp4::makeManifest(ModuleOp module, const gpu::GPUArch &arch, StringRef ptx) {
+  if (failed(checkLaunchOrder(module)))
+    return failure();
   Json json;
   json["format"] = "fp4-kernels";
   json["format_version"] = 1;

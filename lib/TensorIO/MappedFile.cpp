@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Weights are mapped, not read: only pages that are used take memory.
+//
+//===----------------------------------------------------------------------===//
 
 #include "MappedFile.h"
 #include <cerrno>

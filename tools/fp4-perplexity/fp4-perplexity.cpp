@@ -57,12 +57,18 @@ static cl::opt<unsigned>
 static cl::list<std::string>
     recipes("recipe", cl::CommaSeparated,
             cl::desc("Quantize blocks first: rtn, rtn-rotated, gptq, mr-gptq, "
-                     "mr-gptq-plus, hadamard-128, best"),
+                     "mr-gptq-plus, hadamard-128, best, fp-quant, "
+                     "llmcompressor, modelopt"),
             cl::value_desc("name,..."), cl::cat(category));
 static cl::list<std::string> formats("format", cl::CommaSeparated,
                                      cl::desc("nvfp4, mxfp4; default nvfp4"),
                                      cl::value_desc("name,..."),
                                      cl::cat(category));
+static cl::opt<std::string> transform(
+    "transform",
+    cl::desc("Instead of that of the recipe: none, hadamard-N, gsr-N, dct-N, "
+             "dst-N or wush-N, N channels per matrix"),
+    cl::value_desc("name"), cl::cat(category));
 static cl::opt<bool> weightsOnly("weights-only",
                                  cl::desc("Leave activations in float32"),
                                  cl::cat(category));
@@ -92,6 +98,9 @@ static Expected<model::Recipe> getRecipe(const std::string &name,
   Expected<model::Recipe> recipe = model::findRecipe(name, *format);
   if (recipe.ok() && weightsOnly)
     recipe->quantizeActivations = false;
+  if (recipe.ok() && !transform.empty())
+    if (Status status = model::setTransform(*recipe, transform); !status.ok())
+      return status;
   return recipe;
 }
 
@@ -144,6 +153,7 @@ static Status measureRecipe(mlir::MLIRContext &context,
   Expected<model::Recipe> recipe = getRecipe(name, format);
   if (!recipe.ok())
     return recipe.status();
+  recipe->transformsOnlyDown = model.config().fusedRotation != 0;
   double error = 0;
   auto start = std::chrono::steady_clock::now();
   auto blocks =
@@ -152,6 +162,9 @@ static Status measureRecipe(mlir::MLIRContext &context,
     return blocks.status();
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
+  // Not with the results, which are the same each time.
+  llvm::errs() << format << " " << name << ": quantized in "
+               << llvm::format("%.0f", seconds.count()) << " s\n";
   auto run = model::QuantizedModelRun::create(context, model, *recipe);
   if (!run.ok())
     return run.status();
@@ -167,9 +180,9 @@ static Status measureRecipe(mlir::MLIRContext &context,
     return result.status();
   std::string line;
   llvm::raw_string_ostream(line)
-      << format << " " << name << (weightsOnly ? " (weights only)" : "")
-      << ": quantized in " << llvm::format("%.0f", seconds.count())
-      << " s, mean layer error " << llvm::format("%.5f", error) << ", ";
+      << format << " " << name << (transform.empty() ? "" : " " + transform)
+      << (weightsOnly ? " (weights only)" : "") << ": mean layer error "
+      << llvm::format("%.5f", error) << ", ";
   printResult(line, *result);
   return Status::success();
 }

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Parses --arg of fp4-run: numbers, files, drawn arrays and tensor maps.
+//
+//===----------------------------------------------------------------------===//
 
 #include "KernelArguments.h"
 #include "fp4/Numerics/Half.h"

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Compares results with --check files, writes --output files and prints what a
+// run took.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Results.h"
 #include "fp4/Runtime/Arrays/ArrayFile.h"

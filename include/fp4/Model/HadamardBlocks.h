@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Written out as matrices, so that recipes treat Hadamard rotations and learned
+// transforms alike.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_HADAMARDBLOCKS_H
 #define FP4_MODEL_HADAMARDBLOCKS_H

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Which layers of a transformer block read one input (q/k/v, o, gate/up, down),
+// and what quantization makes of them.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_QUANTIZEDBLOCK_H
 #define FP4_MODEL_QUANTIZEDBLOCK_H

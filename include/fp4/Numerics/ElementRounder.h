@@ -16,9 +16,9 @@
 #define FP4_NUMERICS_ELEMENTROUNDER_H
 
 #include "fp4/Numerics/ElementFormat.h"
+#include "fp4/Numerics/FloatBits.h"
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace fp4::numerics {
 
@@ -31,32 +31,21 @@ public:
         format == ElementFormat::MXINT8 ? 6 : elementMantissaBits(format);
     // Code 1 is the smallest positive value: one quantum.
     minBinade =
-        toBits(decodeElement(format, 1)) + (mantissaBits << kFractionBits);
+        floatBits(decodeElement(format, 1)) + (mantissaBits << kFractionBits);
     binadeToMagic = (kFractionBits - mantissaBits) << kFractionBits;
   }
 
   /// The element value nearest to `value`, which must not be NaN.
   float operator()(float value) const {
     float magnitude = std::min(std::fabs(value), maxFinite);
-    uint32_t binade = std::max(toBits(magnitude) & kExponentMask, minBinade);
-    float magic = fromBits(binade + binadeToMagic);
+    uint32_t binade = std::max(floatBits(magnitude) & kExponentMask, minBinade);
+    float magic = bitsToFloat(binade + binadeToMagic);
     return std::copysign((magnitude + magic) - magic, value);
   }
 
 private:
   static constexpr uint32_t kFractionBits = 23;
   static constexpr uint32_t kExponentMask = 0x7F800000;
-
-  static uint32_t toBits(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof(bits));
-    return bits;
-  }
-  static float fromBits(uint32_t bits) {
-    float value;
-    std::memcpy(&value, &bits, sizeof(value));
-    return value;
-  }
 
   float maxFinite;
   uint32_t minBinade;

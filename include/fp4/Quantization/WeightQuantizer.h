@@ -69,6 +69,16 @@ enum class WeightScaleRule : uint8_t {
   /// weight lands in [3, 6) and never clips. FP-Quant stores MXFP4 this way;
   /// the consumer applies the tensor scale as the factor of the GEMM.
   FourThirds,
+  /// The largest weight of a block on 4, the element below the largest: finer
+  /// steps near the top of the grid. E2M1 only, and with a tensor scale only
+  /// sensible under TensorScaleRule::Headroom.
+  AbsMax4,
+  /// The least sum H_jj (w_j - q_j)^2 among all scales between a sixteenth of
+  /// AbsMax and twice it. Needs a Hessian, or its diagonal alone.
+  WeightedMse,
+  /// The least (w - q) H_bb (w - q)^T among the same scales, H_bb the block's
+  /// part of the Hessian: NVIDIA Model-Optimizer's local_hessian.
+  LocalHessian,
   /// Chosen when GPTQ reaches the block, from the weights that carry the
   /// errors so far, by the least GPTQ loss of the whole block. GPTQ only.
   InLoop,
@@ -97,10 +107,11 @@ enum class TensorScaleRule : uint8_t {
 ///
 /// (a / 1536 with Headroom.) A result's `tensorScale` is t, or 1/g. The tools
 /// count dead columns as 1 in the mean that damping multiplies, LLMCompressor
-/// clears them after it has chosen scales, and where the factorization fails
-/// they round to nearest. FPQuant writes every zero as code 8. ModelOpt's MXFP4
-/// rounds ties toward zero, takes the ceiling of a float32 logarithm, and
-/// writes +0 as code 8.
+/// clears them after it has chosen scales. FPQuant and LLMCompressor run GPTQ
+/// on the inverse of H, all in float32 (LAPACK's spotrf, spotri, spotrf), and
+/// round to nearest where the factorization fails. FPQuant writes every zero as
+/// code 8. ModelOpt's MXFP4 rounds ties toward zero, takes the ceiling of a
+/// float32 logarithm, and writes +0 as code 8.
 ///
 /// Sources: FP-Quant (quantizer.py, gptq.py), compressed-tensors (helpers.py),
 /// llm-compressor (gptq_quantize.py), NVIDIA Model-Optimizer (nvfp4_tensor.py,
@@ -108,7 +119,9 @@ enum class TensorScaleRule : uint8_t {
 enum class Arithmetic : uint8_t { Own, FPQuant, LLMCompressor, ModelOpt };
 
 /// "rtn", "act-order", "four-over-six", "in-loop", ...: the spelling of the
-/// enumerator in lower case with hyphens.
+/// enumerator in lower case with hyphens. Scale rules also go by the names that
+/// papers and tools have for them: absmax, absmax6, absmax4, sweep, fpq-mse,
+/// wmse, local-hessian, ceil and fpquant; underscores count as hyphens.
 std::string_view algorithmName(Algorithm algorithm);
 std::string_view columnOrderName(ColumnOrder order);
 std::string_view weightScaleRuleName(WeightScaleRule rule);

@@ -174,7 +174,11 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
   if (source.getElementType().isBF16())
     return describeActivationMap(tile);
-  int64_t rowBytes = source.getDimSize(1) * tile.getBits() / 8;
+  int64_t rowBytes = source.getDimSize(1) * tile.getSourceBits() / 8;
+  int64_t extent = tile.isSpread() ? source.getDimSize(1) : rowBytes;
+  StringRef type = !tile.isSpread()            ? "uint8"
+                   : tile.getSourceBits() == 4 ? "16u4_align16b"
+                                               : "16u6_align16b";
   Attribute rows = source.isDynamicDim(0)
                        ? describeSize(plan, b, tile.followsRows ? 0 : 1)
                        : b.getI64IntegerAttr(source.getDimSize(0));
@@ -183,12 +187,12 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   };
   return b.getDictionaryAttr({
       named("box", b.getI64ArrayAttr({tile.getRowBytes(), tile.getShape()[0]})),
-      named("data_type", b.getStringAttr("uint8")),
+      named("data_type", b.getStringAttr(type)),
       named("element_strides", b.getI64ArrayAttr({1, 1})),
       named("fill", b.getStringAttr("zero")),
       named("interleave", b.getStringAttr("none")),
       named("l2_promotion", b.getStringAttr("128B")),
-      named("shape", b.getArrayAttr({b.getI64IntegerAttr(rowBytes), rows})),
+      named("shape", b.getArrayAttr({b.getI64IntegerAttr(extent), rows})),
       named("strides", b.getI64ArrayAttr({rowBytes})),
       named("swizzle",
             b.getStringAttr(std::to_string(tile.getRowBytes()) + "B")),
@@ -235,7 +239,7 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
 ArrayAttr KernelSkeleton::describeShape(unsigned index) {
   BlockArgument argument = plan.kernel.getBody().getArgument(index);
   unsigned dim = 0;
-  bool isScales = false;
+  bool isScales = argument == plan.epilogue.getScales();
   for (TilePlan *tile : plan.getTiles())
     if (tile->source == argument) {
       dim = tile->followsRows ? 0 : 1;

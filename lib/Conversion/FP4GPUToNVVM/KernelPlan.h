@@ -34,7 +34,16 @@ struct TilePlan {
   /// Position in the stage.
   int64_t offset;
 
-  int64_t getBytes() const { return type.getByteSize(); }
+  /// Bits of an element in shared memory: elements of 4 and 6 bits that meet
+  /// others are spread to bytes by TMA (`isSpread`), 16 to 16 bytes.
+  unsigned bits;
+
+  /// In shared memory, and what a barrier counts of it (CUTLASS, collective
+  /// sm120_blockscaled_mma_tma: without the gaps).
+  int64_t getBytes() const {
+    return isSpread() ? getShape()[0] * getShape()[1] : type.getByteSize();
+  }
+  int64_t getCountedBytes() const { return type.getByteSize(); }
   llvm::ArrayRef<int64_t> getShape() const { return type.getShape(); }
   mlir::MemRefType getSourceType() const {
     return mlir::cast<mlir::MemRefType>(source.getType());
@@ -44,9 +53,11 @@ struct TilePlan {
   bool isOneBox() const { return getSourceType().getDimSize(1) % 64 == 0; }
   /// Bytes of a row of elements.
   int64_t getRowBytes() const { return getShape()[1] * getBits() / 8; }
-  unsigned getBits() const {
+  unsigned getBits() const { return bits; }
+  unsigned getSourceBits() const {
     return type.getElementType().getIntOrFloatBitWidth();
   }
+  bool isSpread() const { return bits != getSourceBits(); }
 };
 
 struct KernelPlan {
@@ -92,6 +103,9 @@ struct KernelPlan {
 
 /// The plan of `kernel` without its product and tiles.
 mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
+
+/// Says that the kernel's family cannot quantize results, if it has to.
+mlir::LogicalResult checkPlainEpilogue(KernelPlan &plan);
 
 /// One side of a product: the rows of its tile and, if these are fewer than a
 /// tile of scales has, which part of that they are.

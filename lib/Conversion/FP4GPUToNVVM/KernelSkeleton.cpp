@@ -214,6 +214,12 @@ void KernelSkeleton::ifWithin(unsigned dim, Value index,
   b.ifThen(b.less(index, resultSize(dim)), body);
 }
 
+Value KernelSkeleton::clamp(unsigned dim, Value index, int64_t count) {
+  if (!isRagged(dim))
+    return index;
+  return atMost(b, index, b.add(resultSize(dim), -count));
+}
+
 /// `count` elements of the array `base` from `index` on.
 Value KernelSkeleton::loadVector(Value base, Value index, int64_t count) {
   Type element = cast<MemRefType>(base.getType()).getElementType();
@@ -252,14 +258,29 @@ Value KernelSkeleton::resultPointer(Value row, Value column) {
               cast<MemRefType>(dest.getType()).getElementType());
 }
 
+void KernelSkeleton::waitForMatrices() {
+  if (plan.waitsForPredecessor && !plan.epilogue.getMatrices().empty())
+    b.waitForPreviousGrid();
+}
+
+SmallVector<Values> KernelSkeleton::loadMatrices(Value row, Value column,
+                                                 int64_t count) {
+  SmallVector<Values> matrices;
+  if (plan.epilogue.getMatrices().empty())
+    return matrices;
+  Value index = resultIndex(row, column);
+  for (Value matrix : plan.epilogue.getMatrices())
+    matrices.push_back(b.unpack(loadVector(matrix, index, count)));
+  return matrices;
+}
+
 void KernelSkeleton::storeElements(ArrayRef<Values> products, Value row,
                                    Value column, ArrayRef<Values> columns) {
   int64_t count = products.front().size();
   Value index = resultIndex(row, column);
   SmallVector<Values> operands(products);
   llvm::append_range(operands, columns);
-  for (Value matrix : plan.epilogue.getMatrices())
-    operands.push_back(b.unpack(loadVector(matrix, index, count)));
+  llvm::append_range(operands, loadMatrices(row, column, count));
   Values results;
   for (int64_t i = 0; i < count; ++i)
     results.push_back(emitElement(llvm::map_to_vector(

@@ -80,8 +80,18 @@ public:
   Value resultSize(unsigned dim);
   /// Runs `body` where `index` (a row or column) is within the result.
   void ifWithin(unsigned dim, Value index, llvm::function_ref<void()> body);
+  /// A row or column of the result, or, if `count` of them from there on are
+  /// behind the end, the last one that has so many.
+  Value clamp(unsigned dim, Value index, int64_t count = 1);
   /// `count` consecutive entries, from `column`, of each column vector.
   llvm::SmallVector<Values> loadColumns(Value column, int64_t count);
+  /// A kernel that starts before its predecessor has ended: waits for it if the
+  /// epilogue reads matrices, which it may have written. Costs nothing where
+  /// the activations, which it has written, are needed first.
+  void waitForMatrices();
+  /// `count` consecutive entries, from (row, column), of each matrix.
+  llvm::SmallVector<Values> loadMatrices(Value row, Value column,
+                                         int64_t count);
   /// Stores the epilogue's results for consecutive elements of a row, given
   /// their accumulators: one list, two if gated.
   void storeElements(llvm::ArrayRef<Values> products, Value row, Value column,
@@ -119,6 +129,19 @@ private:
   /// Kernel arguments and scalars to their device values.
   mlir::IRMapping mapping;
 };
+
+/// Emits the function of `plan` by `Lowering`, which is made from a plan and a
+/// builder; its `check` says why the schedule does not suit it.
+template <typename Lowering, typename Builder = KernelBuilder, typename Plan>
+mlir::LogicalResult lowerAs(Plan &plan, mlir::Operation *device) {
+  mlir::OpBuilder builder(device->getContext());
+  Builder kernelBuilder(plan.kernel.getLoc(), builder);
+  Lowering lowering(plan, kernelBuilder);
+  if (failed(lowering.check()))
+    return mlir::failure();
+  lowering.emit(device);
+  return mlir::success();
+}
 
 } // namespace fp4::gpu
 

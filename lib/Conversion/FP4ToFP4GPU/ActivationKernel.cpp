@@ -97,6 +97,10 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
     return fail("expected #fp4.nvfp4 or #fp4.mxfp4");
   if (problem.type.getRank() != 2)
     return fail("expected a matrix, got rank " + Twine(problem.type.getRank()));
+  if (llvm::any_of(problem.type.getShape(), [](int64_t size) {
+        return size == 0 || size >= int64_t(1) << 31;
+      }))
+    return fail("expected a matrix that is not empty, of sizes below 2^31");
   if (getPrepackedElementsType(problem.type).getShape()[1] % 16 != 0)
     return fail("expected packed rows of a multiple of 16 bytes, got K = " +
                 Twine(problem.type.getNumCols()));

@@ -60,6 +60,15 @@ KernelOp createQuantizeKernel(mlir::OpBuilder &builder, mlir::Location loc,
 KernelOp createAmaxKernel(mlir::OpBuilder &builder, mlir::Location loc,
                           const QuantizeProblem &problem);
 
+/// The tensor scale as the array that kernels read.
+mlir::Value makeScaleArray(mlir::OpBuilder &builder, mlir::Location loc,
+                           mlir::Value scale);
+
+/// Makes `parts` the prepacked form of `op`'s result, and `rows`, if not null,
+/// their dynamic number of rows. `op` is erased unless it is used otherwise.
+void replacePrepacked(mlir::Operation *op, mlir::ValueRange parts,
+                      mlir::Value rows);
+
 struct ConversionCounts {
   unsigned kernels = 0, launches = 0;
 };

@@ -19,8 +19,7 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-/// The tensor scale as the array that kernels read.
-static Value makeScaleArray(OpBuilder &builder, Location loc, Value scale) {
+Value makeScaleArray(OpBuilder &builder, Location loc, Value scale) {
   RankedTensorType type = getPrepackedTensorScaleType(builder.getContext());
   FloatAttr constant;
   if (matchPattern(scale, m_Constant(&constant)))
@@ -29,9 +28,7 @@ static Value makeScaleArray(OpBuilder &builder, Location loc, Value scale) {
   return tensor::FromElementsOp::create(builder, loc, type, scale);
 }
 
-/// Replaces the prepacked forms of `op`'s result by `parts`, and their dynamic
-/// number of rows by `rows`.
-static void replacePrepacked(Operation *op, ValueRange parts, Value rows) {
+void replacePrepacked(Operation *op, ValueRange parts, Value rows) {
   for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
     if (isa<PrepackOp>(user)) {
       user->replaceAllUsesWith(parts);
@@ -124,7 +121,8 @@ ConversionCounts convertQuantizations(ModuleOp module,
   llvm::SetVector<Operation *> quantizations;
   module.walk([&](PrepackOp prepack) {
     Operation *op = prepack.getInput().getDefiningOp();
-    if (isa_and_present<fp4::QuantizeOp, fp4::RotateQuantizeOp>(op))
+    if (isa_and_present<fp4::QuantizeOp, fp4::RotateQuantizeOp>(op) &&
+        op->getParentOfType<ModuleOp>() == module)
       quantizations.insert(op);
   });
   QuantizationConverter converter(module);

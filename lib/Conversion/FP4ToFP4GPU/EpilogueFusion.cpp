@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EpilogueFusion.h"
+#include "ActivationKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -200,9 +201,28 @@ void TailBuilder::grow() {
 
 FusedMatmul fuseTail(MatmulOp matmul,
                      function_ref<bool(MatmulOp, MatmulOp)> isPair) {
-  FusedMatmul fused{matmul, {}, {}, {}, {}};
+  FusedMatmul fused{matmul, {}, {}, {}, {}, {}};
   TailBuilder(fused, isPair).grow();
   return fused;
+}
+
+fp4::QuantizeOp findQuantization(FusedMatmul &fused) {
+  Value result = fused.getLast()->getResult(0);
+  if (!result.hasOneUse())
+    return {};
+  auto quantize = dyn_cast<fp4::QuantizeOp>(*result.user_begin());
+  std::string reason;
+  if (!quantize || quantize->getBlock() != fused.matmul->getBlock() ||
+      failed(getQuantizeProblem(quantize, reason)) ||
+      quantize.getInput() != result)
+    return {};
+  FormatAttr format = quantize.getType().getFormat();
+  bool isServed =
+      (format.getBlockCols() == 16 || format.getBlockCols() == 32) &&
+      quantize.getType().getNumCols() % 32 == 0 &&
+      quantize.getEffectiveNaNPolicy() != numerics::NaNPolicy::SaturateInf &&
+      (!format.hasTensorScale() || quantize.getTensorScale());
+  return isServed ? quantize : fp4::QuantizeOp();
 }
 
 //===----------------------------------------------------------------------===//
@@ -213,6 +233,14 @@ std::string FusedMatmul::getSuffix() {
   std::string text = second ? "_gated" : "";
   for (Operation *op : tail)
     text += "_" + op->getName().stripDialect().str();
+  if (quantize) {
+    numerics::BlockFormat format =
+        quantize.getType().getFormat().getBlockFormat();
+    text += "_to_" + std::string(*numerics::blockFormatName(format)) + "_" +
+            stringifyScaleRule(
+                static_cast<ScaleRule>(quantize.getEffectiveScaleRule()))
+                .str();
+  }
   return text;
 }
 

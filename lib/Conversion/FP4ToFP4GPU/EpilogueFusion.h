@@ -29,6 +29,8 @@ struct FusedMatmul {
   /// Operands of the tail from elsewhere: vectors along the columns, and
   /// matrices of the result's shape.
   llvm::SetVector<mlir::Value> columns, matrices;
+  /// What quantizes the result, or null.
+  fp4::QuantizeOp quantize;
 
   mlir::Operation *getLast() {
     return tail.empty() ? matmul.getOperation() : tail.back();
@@ -45,6 +47,12 @@ struct FusedMatmul {
   mlir::Value emitTail(mlir::OpBuilder &builder, mlir::ValueRange products,
                        mlir::ValueRange columns, mlir::ValueRange matrices);
 };
+
+/// The quantization that is the only use of the last result, if the kernel of a
+/// matmul can do it: blocks of 16 or 32 along the rows, 32 columns or a
+/// multiple of it, rounding to nearest, a tensor scale that is known ahead, and
+/// NaN for infinite values.
+fp4::QuantizeOp findQuantization(FusedMatmul &fused);
 
 /// The longest tail of `matmul`. `isPair` says whether two matmuls may share a
 /// kernel.

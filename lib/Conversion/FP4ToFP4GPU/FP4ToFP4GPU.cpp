@@ -11,8 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
-#include "DecodeKernel.h"
-#include "MatmulKernel.h"
+#include "KernelWriter.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -37,7 +36,9 @@ struct ConvertFP4ToFP4GPU
   void runOnOperation() override;
 
 private:
+  ScheduleChoice choose(const MatmulProblem &problem);
   KernelOp getKernel(const MatmulProblem &problem, FusedMatmul &fused);
+  bool canQuantize(const MatmulProblem &problem, FusedMatmul &fused);
   void launch(const MatmulProblem &problem, FusedMatmul &fused);
   bool launchAll(ArrayRef<fp4::MatmulOp> matmuls, bool inPairs);
 
@@ -105,13 +106,18 @@ static KernelOp findEquivalent(ModuleOp module, KernelOp kernel) {
   return {};
 }
 
+ScheduleChoice ConvertFP4ToFP4GPU::choose(const MatmulProblem &problem) {
+  return problem.decodesWeight ? chooseDecodeSchedule(problem, *arch)
+                               : chooseSchedule(problem, *arch);
+}
+
 KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
                                        FusedMatmul &fused) {
   ModuleOp module = getOperation();
-  ScheduleChoice choice = chooseSchedule(problem, *arch);
+  ScheduleChoice choice = choose(problem);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
-  KernelOp kernel =
-      createMatmulKernel(builder, fused, problem, choice.schedule);
+  auto create = problem.decodesWeight ? createDecodeKernel : createMatmulKernel;
+  KernelOp kernel = create(builder, fused, problem, choice.schedule);
   if (KernelOp equivalent = findEquivalent(module, kernel)) {
     kernel.erase();
     return equivalent;
@@ -134,11 +140,11 @@ static void appendParts(OpBuilder &builder, Value matrix,
   builder.createOrFold<PrepackOp>(parts, matrix.getLoc(), matrix);
 }
 
-void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
-                                FusedMatmul &fused) {
-  KernelOp kernel = getKernel(problem, fused);
-  Operation *last = fused.getLast();
-  OpBuilder builder(last);
+/// The arrays of a product of two microscaled matrices. `parts` are what those
+/// of the weight were made from.
+static SmallVector<Value>
+prepareOperands(OpBuilder &builder, FusedMatmul &fused,
+                llvm::SmallSetVector<Operation *, 6> &parts) {
   Location loc = fused.matmul.getLoc();
   SmallVector<Value> lhs, rhs, second, operands;
   appendParts(builder, fused.matmul.getLhs(), lhs);
@@ -154,41 +160,133 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   for (ArrayRef<Value> parts : {lhs, rhs, second})
     llvm::append_range(operands,
                        parts.drop_front(std::min<size_t>(2, parts.size())));
+  for (Value part : llvm::concat<Value>(rhs, second))
+    if (Operation *op = part.getDefiningOp())
+      parts.insert(op);
+  return operands;
+}
+
+/// The arrays of a product with a decoded weight.
+static SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
+                                                FusedMatmul &fused) {
+  fp4::MatmulOp matmul = fused.matmul;
+  SmallVector<Value> operands = {matmul.getLhs()}, fragments;
+  builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
+                                      matmul.getRhs());
+  llvm::append_range(operands, fragments);
+  return operands;
+}
+
+/// The dynamic number of rows of `matrix`. A launch that made it knows them:
+/// its only index.
+static Value getRows(OpBuilder &builder, Location loc, Value matrix) {
+  if (auto launch = matrix.getDefiningOp<LaunchOp>())
+    for (Value input : launch.getInputs())
+      if (input.getType().isIndex())
+        return input;
+  return tensor::DimOp::create(builder, loc, matrix, 0);
+}
+
+/// Makes `parts` the result of a quantization that a kernel does.
+static void replaceQuantization(OpBuilder &builder, fp4::QuantizeOp quantize,
+                                ValueRange parts, Value rows) {
+  if (!llvm::all_of(quantize->getUsers(), llvm::IsaPred<PrepackOp>)) {
+    auto joined = UnprepackOp::create(builder, quantize.getLoc(),
+                                      quantize.getType(), parts[0], parts[1],
+                                      parts.size() == 3 ? parts[2] : Value());
+    quantize->getResult(0).replaceUsesWithIf(
+        joined, [](OpOperand &use) { return !isa<PrepackOp>(use.getOwner()); });
+  }
+  replacePrepacked(quantize, parts, rows);
+}
+
+/// Whether a kernel of that schedule has whole blocks of results in each warp.
+bool ConvertFP4ToFP4GPU::canQuantize(const MatmulProblem &problem,
+                                     FusedMatmul &fused) {
+  if (problem.decodesWeight || arch->family != GPUFamily::SM120)
+    return false;
+  fp4::QuantizeOp quantize = findQuantization(fused);
+  if (!quantize)
+    return false;
+  ScheduleAttr schedule = choose(problem).schedule;
+  int64_t columns =
+      schedule.getTileN() / schedule.getWarpsN() / (problem.isGated ? 2 : 1);
+  int64_t block = quantize.getType().getFormat().getBlockCols();
+  return columns > 0 && columns % block == 0;
+}
+
+void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
+                                FusedMatmul &fused) {
+  if (canQuantize(problem, fused))
+    fused.quantize = findQuantization(fused);
+  KernelOp kernel = getKernel(problem, fused);
+  Operation *last = fused.getLast();
+  OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
+  Location loc = fused.matmul.getLoc();
+  llvm::SmallSetVector<Operation *, 6> sources;
+  SmallVector<Value> operands = problem.decodesWeight
+                                    ? prepareDecodeOperands(builder, fused)
+                                    : prepareOperands(builder, fused, sources);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
   llvm::append_range(operands, fused.columns);
   llvm::append_range(operands, fused.matrices);
+  SmallVector<Value> scale;
+  if (fused.quantize && fused.quantize.getTensorScale())
+    scale.push_back(
+        makeScaleArray(builder, loc, fused.quantize.getTensorScale()));
+  llvm::append_range(operands, scale);
+  Value rows;
   if (problem.hasDynamicRows())
-    operands.push_back(tensor::DimOp::create(builder, loc, operands[0], 0));
+    operands.push_back(rows = getRows(builder, loc, operands[0]));
+  SmallVector<Type> results = {fused.getType()};
+  if (fused.quantize)
+    results = {getPrepackedElementsType(fused.quantize.getType()),
+               getPrepackedScalesType(fused.quantize.getType())};
   auto launch = LaunchOp::create(
-      builder, loc, TypeRange(fused.getType()),
-      FlatSymbolRefAttr::get(kernel.getSymNameAttr()), operands);
+      builder, loc, results, FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
+      operands);
   launch->setDiscardableAttrs(
       llvm::to_vector(fused.matmul->getDiscardableAttrs()));
   launch->removeDiscardableAttr(kScheduleAttrName);
-  last->getResult(0).replaceAllUsesWith(launch.getOutputs()[0]);
+  SmallVector<Value> parts(launch.getOutputs());
+  llvm::append_range(parts, scale);
+  if (fused.quantize)
+    replaceQuantization(builder, fused.quantize, parts, rows);
+  else
+    last->getResult(0).replaceAllUsesWith(parts[0]);
   for (Operation *op : llvm::reverse(fused.tail))
     op->erase();
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second}) {
     if (!matmul)
       continue;
-    Operation *source = matmul.getRhs().getDefiningOp();
+    llvm::SmallSetVector<Operation *, 2> given;
+    for (Value operand : {matmul.getLhs(), matmul.getRhs()})
+      if (Operation *source = operand.getDefiningOp())
+        given.insert(source);
     done.insert(matmul);
     matmul.erase();
-    if (source && isOpTriviallyDead(source))
-      source->erase();
+    for (Operation *source : given)
+      if (isOpTriviallyDead(source))
+        source->erase();
   }
   // Parts of a pair that live on only in the joined weight.
-  for (Value part : llvm::concat<Value>(rhs, second))
-    if (Operation *op = part.getDefiningOp(); op && isOpTriviallyDead(op))
+  for (Operation *op : sources)
+    if (isOpTriviallyDead(op))
       op->erase();
   ++numLaunches;
 }
 
-/// The problem of two microscaled operands if `arch` has a kernel for it.
+/// The problem of `matmul` if `arch` has a kernel for it.
 static FailureOr<MatmulProblem>
 getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
+  if (isDecodeMatmul(matmul)) {
+    if (arch.family != GPUFamily::SM100)
+      return getDecodeProblem(matmul, reason);
+    reason = "expected two microscaled operands";
+    return failure();
+  }
   if (arch.family != GPUFamily::SM90)
     return getMatmulProblem(matmul, reason);
   reason = "expected a bf16 left side and a microscaled right side";
@@ -202,14 +300,7 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
     if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul)))
       continue;
     std::string reason;
-    if (isDecodeMatmul(matmul) &&
-        succeeded(launchDecodeKernel(matmul, *arch, reason))) {
-      ++numLaunches;
-      continue;
-    }
-    FailureOr<MatmulProblem> problem = failure();
-    if (!isDecodeMatmul(matmul))
-      problem = getProblem(matmul, *arch, reason);
+    FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
     if (failed(problem) && (inPairs || !requireKernels))
       continue;
     if (failed(problem)) {
@@ -237,7 +328,11 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
     return signalPassFailure();
   }
   SmallVector<fp4::MatmulOp> matmuls;
-  getOperation().walk([&](fp4::MatmulOp op) { matmuls.push_back(op); });
+  // A launch finds its kernel in the nearest module.
+  getOperation().walk([&](fp4::MatmulOp op) {
+    if (op->getParentOfType<ModuleOp>() == getOperation())
+      matmuls.push_back(op);
+  });
   // Pairs first: a product that is half of one could also be a mere operand.
   if (!launchAll(matmuls, /*inPairs=*/true) ||
       !launchAll(matmuls, /*inPairs=*/false))

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Writes the scalar operations of an epilogue as the text that the runtime
+// evaluates for --check (docs/Manifest.md).
+//
+//===----------------------------------------------------------------------===//
 
 #include "TailText.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// MLIR lowers an expand_shape with at most one unknown size per group. Batches
+// of sequences have two.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_CONVERSION_LOWERTOLLVM_EXPANDDYNAMICSHAPES_H
 #define FP4_LIB_CONVERSION_LOWERTOLLVM_EXPANDDYNAMICSHAPES_H

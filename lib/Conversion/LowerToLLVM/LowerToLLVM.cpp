@@ -32,6 +32,8 @@ void fp4::buildBufferizePipeline(OpPassManager &pm) {
 
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
+  // A loop may yield what it computed into a new buffer.
+  options.allowReturnAllocsFromLoops = true;
   // Contiguous memrefs at function boundaries: innermost strides are known to
   // be 1, and loops over them vectorize.
   options.functionBoundaryTypeConversion =

@@ -5,6 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
+// Reads the environment, chooses the PTX of every fat binary, and launches.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Context.h"
 #include <algorithm>
@@ -70,12 +73,12 @@ Context::Context() {
 cudaError_t Context::fail(cudaError_t code) {
   if (code != cudaSuccess)
     lastError = code;
-  return code;
+  return status(code);
 }
 
 cudaError_t Context::report(const Status &status, cudaError_t code) {
   if (status.ok())
-    return cudaSuccess;
+    return this->status();
   std::fprintf(stderr, "fp4-cuda: %s\n", status.message().c_str());
   return fail(code);
 }
@@ -176,24 +179,41 @@ cudaError_t Context::launch(const void *function,
   Expected<ptx::KernelInfo> about = info(kernel);
   if (!about.ok())
     return report(about.status(), cudaErrorNoKernelImageForDevice);
-  if (config.dynamicSharedBytes > uint32_t(kernel.maxDynamicShared))
+  return launch(*kernel.image->module, *about, kernel.maxDynamicShared, config,
+                arguments);
+}
+
+cudaError_t Context::launch(const ptx::Module &module,
+                            const ptx::KernelInfo &kernel, int maxDynamicShared,
+                            const ptx::LaunchConfig &config, void **arguments) {
+  if (broken != cudaSuccess)
+    return broken;
+  if (config.dynamicSharedBytes > uint32_t(maxDynamicShared))
     return report(
         Status::error("launch of " + kernel.name + ": " +
                       std::to_string(config.dynamicSharedBytes) +
                       " bytes of dynamic shared memory, but "
                       "cudaFuncAttributeMaxDynamicSharedMemorySize allows " +
-                      std::to_string(kernel.maxDynamicShared)),
+                      std::to_string(maxDynamicShared)),
         cudaErrorInvalidValue);
-  std::vector<uint8_t> params(about->paramBytes);
-  for (size_t i = 0; i < about->params.size(); ++i)
-    std::memcpy(&params[about->params[i].offset], arguments[i],
-                about->params[i].size);
+  Status possible =
+      device.checkLaunch(module, kernel.name, config, kernel.paramBytes);
+  if (!possible.ok())
+    return report(possible, cudaErrorInvalidConfiguration);
+  std::vector<uint8_t> params(kernel.paramBytes);
+  for (size_t i = 0; i < kernel.params.size(); ++i)
+    std::memcpy(&params[kernel.params[i].offset], arguments[i],
+                kernel.params[i].size);
   auto start = std::chrono::steady_clock::now();
-  Expected<ptx::Statistics> done =
-      device.launch(*kernel.image->module, kernel.name, config, params.data(),
-                    params.size(), options);
-  if (!done.ok())
-    return report(done.status(), cudaErrorLaunchFailure);
+  Expected<ptx::Statistics> done = device.launch(
+      module, kernel.name, config, params.data(), params.size(), options);
+  if (!done.ok()) {
+    (void)report(done.status(), cudaSuccess);
+    bool isAssertion =
+        done.message().find(": assertion '") != std::string::npos;
+    broken = isAssertion ? cudaErrorAssert : cudaErrorLaunchFailure;
+    return cudaSuccess;
+  }
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (trace)
     std::fprintf(stderr,

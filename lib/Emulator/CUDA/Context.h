@@ -73,6 +73,9 @@ public:
   /// Managed and pinned memory, with its size.
   std::map<void *, size_t> mapped;
   cudaError_t lastError = cudaSuccess;
+  /// What a kernel trapped with: as on a GPU, the launch has succeeded by then,
+  /// and every later call returns this.
+  cudaError_t broken = cudaSuccess;
 
   Image *addImage(const void *fatBinary);
   /// 120 for sm_120: FP4_CUDA_ARCH or the highest PTX of the program.
@@ -86,8 +89,16 @@ public:
   /// Prints `status`, if it is an error, and remembers `code`.
   cudaError_t report(const Status &status, cudaError_t code);
   cudaError_t fail(cudaError_t code);
+  /// What a call returns that failed with `code` unless a kernel trapped.
+  cudaError_t status(cudaError_t code = cudaSuccess) const {
+    return broken != cudaSuccess ? broken : code;
+  }
 
   cudaError_t launch(const void *function, const ptx::LaunchConfig &config,
+                     void **arguments);
+  /// Launches a kernel of `module`. Each of `arguments` points to a value.
+  cudaError_t launch(const ptx::Module &module, const ptx::KernelInfo &kernel,
+                     int maxDynamicShared, const ptx::LaunchConfig &config,
                      void **arguments);
 
 private:

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Programs of the CUDA runtime reach the driver for tensor maps: by name
-// through cudaGetDriverEntryPoint, or by linking libcuda. Contexts, modules and
-// launches of the driver API are not here.
+// through cudaGetDriverEntryPoint, or by linking libcuda. DriverDevice.cpp and
+// DriverModule.cpp hold what programs of the driver API use besides.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,6 +15,7 @@
 #include "fp4/Emulator/PTX/TensorMap.h"
 #include <cstring>
 #include <cuda.h>
+#include <dlfcn.h>
 
 using namespace fp4;
 using namespace fp4::cuda;
@@ -76,7 +77,7 @@ CUresult cuTensorMapReplaceAddress(CUtensorMap *map, void *address) {
 }
 
 //===----------------------------------------------------------------------===//
-// Memory and errors
+// Memory
 //===----------------------------------------------------------------------===//
 
 template <typename T>
@@ -105,16 +106,6 @@ CUresult cuMemsetD32Async(CUdeviceptr address, unsigned value, size_t count,
   return fill<uint32_t>(address, value, count);
 }
 
-CUresult cuGetErrorString(CUresult error, const char **text) {
-  *text = error == CUDA_SUCCESS ? "no error" : "invalid argument";
-  return CUDA_SUCCESS;
-}
-
-CUresult cuGetErrorName(CUresult error, const char **text) {
-  *text = error == CUDA_SUCCESS ? "CUDA_SUCCESS" : "CUDA_ERROR_INVALID_VALUE";
-  return CUDA_SUCCESS;
-}
-
 //===----------------------------------------------------------------------===//
 // Entry points by name
 //===----------------------------------------------------------------------===//
@@ -123,19 +114,10 @@ cudaError_t
 cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned,
                                  unsigned long long,
                                  cudaDriverEntryPointQueryResult *result) {
-  static const std::map<std::string_view, void *> known = {
-      {"cuTensorMapEncodeTiled",
-       reinterpret_cast<void *>(&cuTensorMapEncodeTiled)},
-      {"cuTensorMapReplaceAddress",
-       reinterpret_cast<void *>(&cuTensorMapReplaceAddress)},
-      {"cuMemsetD8Async", reinterpret_cast<void *>(&cuMemsetD8Async)},
-      {"cuMemsetD16Async", reinterpret_cast<void *>(&cuMemsetD16Async)},
-      {"cuMemsetD32Async", reinterpret_cast<void *>(&cuMemsetD32Async)},
-      {"cuGetErrorString", reinterpret_cast<void *>(&cuGetErrorString)},
-      {"cuGetErrorName", reinterpret_cast<void *>(&cuGetErrorName)},
-  };
-  auto found = known.find(symbol);
-  *function = found == known.end() ? nullptr : found->second;
+  // As cuda.h maps a name to its latest version.
+  *function = dlsym(RTLD_DEFAULT, (std::string(symbol) + "_v2").c_str());
+  if (!*function)
+    *function = dlsym(RTLD_DEFAULT, symbol);
   if (result)
     *result = *function ? cudaDriverEntryPointSuccess
                         : cudaDriverEntryPointSymbolNotFound;

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <cuda_profiler_api.h>
 
 using namespace fp4::cuda;
 
@@ -25,12 +26,15 @@ using namespace fp4::cuda;
 
 cudaError_t cudaGetLastError() {
   Locked context;
-  cudaError_t error = context->lastError;
+  cudaError_t error = context->status(context->lastError);
   context->lastError = cudaSuccess;
   return error;
 }
 
-cudaError_t cudaPeekAtLastError() { return Locked()->lastError; }
+cudaError_t cudaPeekAtLastError() {
+  Locked context;
+  return context->status(context->lastError);
+}
 
 namespace {
 struct ErrorName {
@@ -56,6 +60,11 @@ static constexpr ErrorName errorNames[] = {
      "no kernel image is available for execution on the device"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure",
      "unspecified launch failure"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration",
+     "invalid configuration argument"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle",
+     "invalid resource handle"},
+    {cudaErrorAssert, "cudaErrorAssert", "device-side assert triggered"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
@@ -96,7 +105,11 @@ cudaError_t cudaSetDevice(int device) {
 
 cudaError_t cudaSetDeviceFlags(unsigned) { return cudaSuccess; }
 cudaError_t cudaInitDevice(int, unsigned, unsigned) { return cudaSuccess; }
-cudaError_t cudaDeviceReset() { return cudaSuccess; }
+cudaError_t cudaDeviceReset() {
+  Locked context;
+  context->lastError = context->broken = cudaSuccess;
+  return cudaSuccess;
+}
 cudaError_t cudaDeviceSetLimit(cudaLimit, size_t) { return cudaSuccess; }
 
 /// Kibibytes of shared memory: of a multiprocessor, and what one block may use
@@ -259,7 +272,10 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void *) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceSynchronize() { return Locked()->lastError; }
+cudaError_t cudaDeviceSynchronize() { return Locked()->status(); }
+
+cudaError_t cudaProfilerStart() { return cudaSuccess; }
+cudaError_t cudaProfilerStop() { return cudaSuccess; }
 
 //===----------------------------------------------------------------------===//
 // Streams
@@ -283,8 +299,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return Locked()->lastError; }
-cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return Locked()->status(); }
+cudaError_t cudaStreamQuery(cudaStream_t) { return Locked()->status(); }
+
+cudaError_t cudaStreamAddCallback(cudaStream_t stream,
+                                  cudaStreamCallback_t callback, void *data,
+                                  unsigned) {
+  callback(stream, Locked()->status(), data);
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
   return cudaSuccess;
@@ -306,13 +329,15 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
 //===----------------------------------------------------------------------===//
 
 using Clock = std::chrono::steady_clock;
+/// Nothing before the event is recorded.
+using EventTime = std::optional<Clock::time_point>;
 
-static Clock::time_point &timeOf(cudaEvent_t event) {
-  return *reinterpret_cast<Clock::time_point *>(event);
+static EventTime &timeOf(cudaEvent_t event) {
+  return *reinterpret_cast<EventTime *>(event);
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
-  *event = reinterpret_cast<cudaEvent_t>(new Clock::time_point(Clock::now()));
+  *event = reinterpret_cast<cudaEvent_t>(new EventTime);
   return cudaSuccess;
 }
 
@@ -321,7 +346,7 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete reinterpret_cast<Clock::time_point *>(event);
+  delete reinterpret_cast<EventTime *>(event);
   return cudaSuccess;
 }
 
@@ -335,12 +360,14 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream,
   return cudaEventRecord(event, stream);
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return Locked()->lastError; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return Locked()->status(); }
 cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start,
                                  cudaEvent_t end) {
-  std::chrono::duration<float, std::milli> took = timeOf(end) - timeOf(start);
+  if (!timeOf(start) || !timeOf(end))
+    return Locked()->fail(cudaErrorInvalidResourceHandle);
+  std::chrono::duration<float, std::milli> took = *timeOf(end) - *timeOf(start);
   *milliseconds = took.count();
   return cudaSuccess;
 }

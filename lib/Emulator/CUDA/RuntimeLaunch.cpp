@@ -96,11 +96,15 @@ extern "C" cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *block,
 
 static ptx::Dim3 toDim3(dim3 dim) { return {dim.x, dim.y, dim.z}; }
 
-cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block,
-                             void **arguments, size_t shared, cudaStream_t) {
+static ptx::LaunchConfig toConfig(dim3 grid, dim3 block, size_t shared) {
   ptx::LaunchConfig config{toDim3(grid), toDim3(block)};
   config.dynamicSharedBytes = uint32_t(shared);
-  return Locked()->launch(function, config, arguments);
+  return config;
+}
+
+cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block,
+                             void **arguments, size_t shared, cudaStream_t) {
+  return Locked()->launch(function, toConfig(grid, block, shared), arguments);
 }
 
 extern "C" cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid,
@@ -118,21 +122,27 @@ extern "C" cudaError_t __cudaLaunchKernel_ptsz(cudaKernel_t kernel, dim3 grid,
 
 cudaError_t cudaLaunchCooperativeKernel(const void *function, dim3 grid,
                                         dim3 block, void **arguments,
-                                        size_t shared, cudaStream_t stream) {
-  return cudaLaunchKernel(function, grid, block, arguments, shared, stream);
+                                        size_t shared, cudaStream_t) {
+  ptx::LaunchConfig config = toConfig(grid, block, shared);
+  config.cooperative = true;
+  return Locked()->launch(function, config, arguments);
 }
 
-/// Attributes but for the cluster only say how fast a launch should be, or how
-/// it overlaps with others.
+/// Other attributes only say how fast a launch should be, or how it overlaps
+/// with others.
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *launch,
                                 const void *function, void **arguments) {
-  ptx::LaunchConfig config{toDim3(launch->gridDim), toDim3(launch->blockDim)};
-  config.dynamicSharedBytes = uint32_t(launch->dynamicSmemBytes);
-  for (unsigned i = 0; i < launch->numAttrs; ++i)
-    if (launch->attrs[i].id == cudaLaunchAttributeClusterDimension) {
-      const auto &dim = launch->attrs[i].val.clusterDim;
+  ptx::LaunchConfig config =
+      toConfig(launch->gridDim, launch->blockDim, launch->dynamicSmemBytes);
+  for (unsigned i = 0; i < launch->numAttrs; ++i) {
+    const cudaLaunchAttribute &attribute = launch->attrs[i];
+    if (attribute.id == cudaLaunchAttributeClusterDimension) {
+      const auto &dim = attribute.val.clusterDim;
       config.cluster = {dim.x, dim.y, dim.z};
+    } else if (attribute.id == cudaLaunchAttributeCooperative) {
+      config.cooperative = attribute.val.cooperative != 0;
     }
+  }
   return Locked()->launch(function, config, arguments);
 }
 

@@ -28,8 +28,8 @@ static uint64_t addressOf(const void *pointer) {
 cudaError_t cudaMalloc(void **pointer, size_t size) {
   Locked context;
   *pointer = nullptr;
-  if (size == 0)
-    return cudaSuccess;
+  if (size == 0 || context->broken != cudaSuccess)
+    return context->status();
   Expected<uint64_t> address = context->device.allocate(size);
   if (!address.ok())
     return context->report(address.status(), cudaErrorMemoryAllocation);
@@ -149,9 +149,9 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes,
 
 /// Copies between any two places; the addresses say what they are.
 static cudaError_t copy(void *to, const void *from, size_t size) {
-  if (size == 0)
-    return cudaSuccess;
   Locked context;
+  if (size == 0 || context->broken != cudaSuccess)
+    return context->status();
   bool toDevice = isDevice(context, to), fromDevice = isDevice(context, from);
   Status status = Status::success();
   if (toDevice && fromDevice) {

@@ -20,9 +20,11 @@
 namespace fp4::ptx {
 
 /// Instructions of a cluster before its host thread turns to another one that
-/// may be waited for.
+/// may be waited for. In a cooperative launch they do wait for one another.
 static constexpr uint64_t kClusterSlice = 20'000'000;
-/// Unfinished clusters that one host thread keeps in memory.
+static constexpr uint64_t kCooperativeSlice = 20'000;
+/// Unfinished clusters that one host thread keeps in memory, unless all have to
+/// be resident.
 static constexpr size_t kMaxParked = 64;
 
 //===----------------------------------------------------------------------===//
@@ -113,11 +115,28 @@ std::vector<KernelInfo> Module::kernels() const {
   return infos;
 }
 
+static Status noKernel(std::string_view name) {
+  return Status::error("the module has no kernel '" + std::string(name) + "'");
+}
+
 Expected<KernelInfo> Module::kernel(std::string_view name) const {
   for (const auto &function : contents->functions)
     if (function->isEntry && function->isDefined && function->name == name)
       return describe(*contents, *function);
-  return Status::error("the module has no kernel '" + std::string(name) + "'");
+  return noKernel(name);
+}
+
+static Status noVariable(std::string_view name) {
+  return Status::error("the module has no global variable '" +
+                       std::string(name) + "'");
+}
+
+Expected<uint64_t> Module::variableBytes(std::string_view name) const {
+  for (const Variable &variable : contents->variables)
+    if (variable.name == name &&
+        (variable.space == Space::Global || variable.space == Space::Const))
+      return variable.size;
+  return noVariable(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,6 +153,10 @@ struct Device::Impl {
   std::vector<Loaded> modules;
 
   Expected<const Loaded *> load(const std::shared_ptr<ModuleData> &module);
+  /// Sets kernel and shape of `launch` if it is possible.
+  Status prepare(const std::shared_ptr<ModuleData> &module,
+                 std::string_view kernel, const LaunchConfig &config,
+                 size_t paramBytes, LaunchState &launch) const;
   Status checkLaunch(const Function &kernel, const ModuleData &module,
                      const LaunchConfig &config, size_t paramBytes) const;
 };
@@ -240,8 +263,7 @@ Expected<uint64_t> Device::symbolAddress(const Module &module,
   for (size_t i = 0; i < variables.size(); ++i)
     if (variables[i].name == name && (*loaded)->address[i])
       return (*loaded)->address[i];
-  return Status::error("the module has no global variable '" +
-                       std::string(name) + "'");
+  return noVariable(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,6 +328,38 @@ Status Device::Impl::checkLaunch(const Function &kernel,
   return Status::success();
 }
 
+Status Device::Impl::prepare(const std::shared_ptr<ModuleData> &module,
+                             std::string_view kernelName,
+                             const LaunchConfig &config, size_t paramBytes,
+                             LaunchState &launch) const {
+  const Function *kernel = nullptr;
+  for (const auto &function : module->functions)
+    if (function->isEntry && function->isDefined &&
+        function->name == kernelName)
+      kernel = function.get();
+  if (!kernel)
+    return noKernel(kernelName);
+  launch.module = module;
+  launch.kernel = kernel;
+  launch.config = config;
+  Dim3 &cluster = launch.config.cluster;
+  if (cluster.count() == 0 && kernel->clusterDims[0])
+    cluster = {kernel->clusterDims[0], kernel->clusterDims[1],
+               kernel->clusterDims[2]};
+  else if (cluster.count() == 0)
+    cluster = {1, 1, 1};
+  launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
+                     config.grid.z / cluster.z};
+  return checkLaunch(*kernel, *module, launch.config, paramBytes);
+}
+
+Status Device::checkLaunch(const Module &module, std::string_view kernel,
+                           const LaunchConfig &config,
+                           size_t paramBytes) const {
+  LaunchState launch;
+  return impl->prepare(module.data(), kernel, config, paramBytes, launch);
+}
+
 /// Whether results could depend on the order in which CTAs run.
 static bool hasFloatAtomics(const ModuleData &module, const Function &kernel) {
   for (const Function *function : reachable(module, kernel))
@@ -359,10 +413,12 @@ void Workers::finish(Cluster &cluster) {
 void Workers::work() {
   Statistics stats;
   std::deque<std::unique_ptr<Cluster>> parked;
+  uint64_t slice =
+      launch.config.cooperative ? kCooperativeSlice : kClusterSlice;
   try {
     while (!launch.stop) {
       std::unique_ptr<Cluster> cluster;
-      if (parked.size() < kMaxParked)
+      if (parked.size() < kMaxParked || launch.config.cooperative)
         if (std::optional<uint64_t> index = launch.takeCluster())
           cluster = std::make_unique<Cluster>(launch, *index, stats);
       if (!cluster) {
@@ -371,7 +427,7 @@ void Workers::work() {
         cluster = std::move(parked.front());
         parked.pop_front();
       }
-      if (cluster->run(kClusterSlice) == Cluster::Result::Done)
+      if (cluster->run(slice) == Cluster::Result::Done)
         finish(*cluster);
       else
         parked.push_back(std::move(cluster));
@@ -385,58 +441,72 @@ void Workers::work() {
   total.merge(stats);
 }
 
+namespace {
+/// Global memory that lives as long as a launch.
+class LaunchMemory {
+public:
+  explicit LaunchMemory(GlobalMemory &memory) : memory(memory) {}
+  LaunchMemory(const LaunchMemory &) = delete;
+  ~LaunchMemory() {
+    for (uint64_t address : addresses)
+      (void)memory.free(address);
+  }
+
+  /// The address of a copy of `bytes` bytes.
+  Expected<uint64_t> place(const void *source, size_t bytes) {
+    Expected<uint64_t> address = memory.allocate(std::max<size_t>(bytes, 1));
+    if (!address.ok())
+      return address;
+    addresses.push_back(*address);
+    if (bytes)
+      std::memcpy(&memory.find(*address)->bytes[0], source, bytes);
+    return address;
+  }
+
+private:
+  GlobalMemory &memory;
+  std::vector<uint64_t> addresses;
+};
+} // namespace
+
 Expected<Statistics> Device::launch(const Module &module,
                                     std::string_view kernelName,
                                     const LaunchConfig &config,
                                     const void *params, size_t paramBytes,
                                     const LaunchOptions &options) {
   const std::shared_ptr<ModuleData> &data = module.data();
-  const Function *kernel = nullptr;
-  for (const auto &function : data->functions)
-    if (function->isEntry && function->isDefined &&
-        function->name == kernelName)
-      kernel = function.get();
-  if (!kernel)
-    return Status::error("the module has no kernel '" +
-                         std::string(kernelName) + "'");
   LaunchState launch;
-  launch.module = data;
-  launch.kernel = kernel;
-  launch.config = config;
-  launch.options = options;
-  launch.global = &impl->memory;
-  Dim3 &cluster = launch.config.cluster;
-  if (cluster.count() == 0 && kernel->clusterDims[0])
-    cluster = {kernel->clusterDims[0], kernel->clusterDims[1],
-               kernel->clusterDims[2]};
-  else if (cluster.count() == 0)
-    cluster = {1, 1, 1};
   if (Status status =
-          impl->checkLaunch(*kernel, *data, launch.config, paramBytes);
+          impl->prepare(data, kernelName, config, paramBytes, launch);
       !status.ok())
     return status;
+  const Function &kernel = *launch.kernel;
+  launch.options = options;
+  launch.global = &impl->memory;
   Expected<const Impl::Loaded *> loaded = impl->load(data);
   if (!loaded.ok())
     return loaded.status();
   launch.variableAddress = (*loaded)->address;
-  launch.sharedBytes = layoutShared(*data, *kernel, &launch.variableAddress) +
+  launch.sharedBytes = layoutShared(*data, kernel, &launch.variableAddress) +
                        config.dynamicSharedBytes;
-  launch.clusters = {config.grid.x / cluster.x, config.grid.y / cluster.y,
-                     config.grid.z / cluster.z};
-  Expected<uint64_t> paramAddress =
-      impl->memory.allocate(std::max<size_t>(paramBytes, 1));
+  LaunchMemory memory(impl->memory);
+  Expected<uint64_t> paramAddress = memory.place(params, paramBytes);
   if (!paramAddress.ok())
     return paramAddress.status();
   launch.paramAddress = *paramAddress;
-  if (paramBytes)
-    if (Status status = copyIn(*paramAddress, params, paramBytes); !status.ok())
-      return status;
   impl->memory.find(*paramAddress)->readOnly = true;
+  if (config.cooperative) {
+    constexpr uint32_t zeros[2] = {};
+    Expected<uint64_t> workspace = memory.place(zeros, sizeof zeros);
+    if (!workspace.ok())
+      return workspace.status();
+    launch.gridWorkspace = *workspace;
+  }
 
   Workers workers{launch, {}, {}, {}};
   uint64_t threads =
       options.threads ? options.threads : std::thread::hardware_concurrency();
-  if (!options.threads && hasFloatAtomics(*data, *kernel))
+  if (!options.threads && hasFloatAtomics(*data, kernel))
     threads = 1;
   threads = std::min<uint64_t>(threads, launch.clusters.count());
   std::vector<std::thread> others;
@@ -445,11 +515,8 @@ Expected<Statistics> Device::launch(const Module &module,
   workers.work();
   for (std::thread &thread : others)
     thread.join();
-  Status freed = impl->memory.free(*paramAddress);
   if (!workers.failure.empty())
     return Status::error(workers.failure);
-  if (!freed.ok())
-    return freed;
   workers.total.sharedBytes = launch.sharedBytes - kSharedBase;
   return std::move(workers.total);
 }

@@ -166,6 +166,48 @@ static void floatPairToPacked(Warp &warp, const Instr &instr) {
        [&](uint64_t a, uint64_t b) { return convert(a) << 16 | convert(b); });
 }
 
+/// `value` rounded to `type` by `random`, a number of `count` bits: it is added
+/// to the highest `count` of the bits that the type has no room for, and a
+/// carry rounds away from zero.
+static uint64_t roundStochastically(Type type, float value, uint64_t random,
+                                    unsigned count) {
+  FloatMode toZero{Rounding::RZ, false, false, false};
+  uint64_t bits = floatBits(type, value, toZero);
+  if (!std::isfinite(value))
+    return bits;
+  unsigned mantissa = type == Type::F16 ? 10 : 7;
+  int least = type == Type::F16 ? -14 : -126;
+  double magnitude = std::fabs(double(value));
+  int exponent = magnitude ? std::max(std::ilogb(magnitude), least) : least;
+  double unit = std::ldexp(1.0, exponent - int(mantissa));
+  double rest = std::fmod(magnitude, unit) / unit;
+  // Behind the largest finite code comes infinity, for whatever is too large.
+  double largest = std::ldexp(1.0, type == Type::F16 ? 16 : 128);
+  bool carries = rest + std::ldexp(double(random), -int(count)) >= 1;
+  return bits + (carries || magnitude >= largest);
+}
+
+/// cvt.rs.{f16x2,bf16x2}.f32 d, a, b, rbits: 13 or 16 bits of the upper half
+/// for a, of the lower half for b.
+static void floatPairStochastic(Warp &warp, const Instr &instr) {
+  Type scalar = scalarType(instr.type);
+  unsigned count = scalar == Type::F16 ? 13 : 16;
+  auto convert = [&](uint64_t source, uint64_t random) {
+    float value = asFloat(source);
+    if (std::isnan(value))
+      return canonicalNaN(scalar);
+    if (instr.relu && std::signbit(value))
+      return uint64_t(0);
+    uint64_t result =
+        roundStochastically(scalar, value, random & lowBits(count), count);
+    uint64_t infinity = scalar == Type::F16 ? 0x7C00 : 0x7F80;
+    return instr.flag2 && (result & 0x7FFF) == infinity ? result - 1 : result;
+  };
+  map3(warp, instr, [&](uint64_t a, uint64_t b, uint64_t random) {
+    return convert(a, random >> 16) << 16 | convert(b, random);
+  });
+}
+
 /// cvt.*.tf32.f32. On an H200 .rna rounds the bits of a NaN as if it were a
 /// number, so one with a small payload becomes infinity, and .satfinite takes
 /// one unit from whatever is not finite; .rn and .rz give one NaN.
@@ -246,8 +288,12 @@ void decodeCvt(Decoder &d) {
     return;
   if ((i.type == Type::F16x2 || i.type == Type::BF16x2) &&
       i.type2 == Type::F32) {
-    if (i.rounding == Rounding::RS)
-      return d.fail("stochastic rounding to this type is not supported");
+    if (i.rounding == Rounding::RS) {
+      d.needArchSpecific({100, 103});
+      if (d.needOperands(4))
+        d.setExec(floatPairStochastic);
+      return;
+    }
     d.needOperands(3);
     d.needTarget(80);
     return d.setExec(floatPairToPacked);

@@ -91,8 +91,29 @@ static void halvesToNarrow(Warp &warp, const Instr &instr) {
        [&](uint64_t a) { return encode(a >> 16) << to.pitch | encode(a); });
 }
 
-/// cvt.rs.satfinite{.relu}.<narrow>x4.f32 d, {a, b, c, e}, rbits. Every element
-/// takes 8 of the random bits, the last source the lowest ones.
+static uint32_t reversed16(uint32_t bits) {
+  uint32_t result = 0;
+  for (unsigned i = 0; i < 16; ++i)
+    result |= (bits >> i & 1) << (15 - i);
+  return result;
+}
+
+/// The 16 random bits of element `i`, 0 being the last source. The ISA gives
+/// two sources 16 bits in common: the halves of rbits, for e2m1x4 the lower and
+/// the upper bytes of both halves. B200s give them to the later source as they
+/// are and to the other in reverse order (observed for e4m3x4, by FlashInfer;
+/// taken here to hold for all).
+static uint32_t randomBitsOf(const NarrowType &to, uint32_t random,
+                             unsigned i) {
+  unsigned pair = i / 2;
+  uint32_t bits = random >> (16 * pair) & 0xFFFF;
+  if (to.format == ElementFormat::E2M1)
+    bits =
+        (random >> (16 + 8 * pair) & 0xFF) << 8 | (random >> (8 * pair) & 0xFF);
+  return i % 2 ? reversed16(bits) : bits;
+}
+
+/// cvt.rs.satfinite{.relu}.<narrow>x4.f32 d, {a, b, e, f}, rbits.
 static void floatsToNarrowStochastic(Warp &warp, const Instr &instr) {
   NarrowType to = *narrowType(instr.type);
   Lanes scratch[5];
@@ -105,11 +126,11 @@ static void floatsToNarrowStochastic(Warp &warp, const Instr &instr) {
     uint64_t result = 0;
     for (unsigned i = 0; i < 4; ++i) {
       float value = asFloat((*sources[3 - i])[lane]);
-      uint32_t bits = uint32_t(random[lane] >> (8 * i)) & 0xFF;
+      uint32_t bits = randomBitsOf(to, uint32_t(random[lane]), i);
       if (instr.relu)
         value = reluOf(value);
       result |= uint64_t(numerics::encodeElementStochastic(to.format, value,
-                                                           bits << 24))
+                                                           bits << 16))
                 << (i * to.pitch);
     }
     d[lane] = result;

@@ -33,7 +33,24 @@ static void move128(Warp &warp, const Instr &instr) {
   });
 }
 
-/// A scalar operand as 128 bits in a lane.
+/// The result of a pack is undefined where a part is, up to the first such
+/// part.
+static void packPoison(Warp &warp, const Instr &instr, unsigned width) {
+  const std::vector<Operand> &parts = instr.ops[1].elems;
+  uint32_t poison = 0;
+  unsigned definedBits = 0;
+  for (const Operand &part : parts) {
+    poison |= part.isReg() ? warp.poison(part.slot) & warp.active : 0;
+    definedBits += poison ? 0 : width;
+  }
+  for (unsigned half = 0; half < (instr.type == Type::B128 ? 2 : 1); ++half) {
+    int32_t slot = instr.ops[0].slot + int32_t(half);
+    uint32_t &state = warp.poison(slot);
+    state = (state & ~warp.active) | poison;
+    warp.frame->definedBytes[slot] = half ? 0 : uint8_t(definedBits / 8);
+  }
+}
+
 static void pack(Warp &warp, const Instr &instr) {
   const std::vector<Operand> &parts = instr.ops[1].elems;
   unsigned width = typeBits(instr.type) / unsigned(parts.size());
@@ -51,6 +68,7 @@ static void pack(Warp &warp, const Instr &instr) {
   }
   if (!to.isReg())
     return;
+  packPoison(warp, instr, width);
   forEachLane(warp.active, [&](unsigned lane) {
     warp.reg(to.slot)[lane] = result[0][lane];
     if (instr.type == Type::B128)
@@ -88,6 +106,7 @@ void decodeMov(Decoder &d) {
   bool unpacks = i.ops[0].kind == Operand::Kind::Vector;
   if (packs && unpacks)
     return d.fail("one side must be a scalar");
+  i.ownPoison = packs;
   if (packs)
     return d.setExec(pack);
   if (unpacks)
@@ -188,9 +207,10 @@ void decodeLoad(Decoder &d) {
 /// the store traps.
 static void storeUndefined(Warp &warp, const Instr &instr, const Operand &value,
                            unsigned index, const Location &to, unsigned lane) {
-  if (!value.isReg() || !(warp.poison(value.slot) >> lane & 1))
-    return;
   unsigned size = typeBytes(instr.type);
+  if (!value.isReg() || !(warp.poison(value.slot) >> lane & 1) ||
+      warp.frame->definedBytes[value.slot] >= size)
+    return;
   if (to.valid)
     std::memset(to.valid + index * size, 0, size);
   else if (to.space == Space::Global && warp.launch.options.trapUninitialized)

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Exec.h"
+#include "FloatOps.h"
 #include "Mbarrier.h"
 #include "TensorMemory.h"
 #include <cstring>
@@ -170,8 +171,12 @@ static uint32_t accessAddress(Warp &warp, const Instr &instr,
                               const Operand &op) {
   unsigned lane = unsigned(__builtin_ctz(warp.active));
   uint32_t address = uint32_t(warp.address(op, lane));
-  unsigned first = address >> 16;
   unsigned own = warp.index % 4 * 32;
+  // CUTLASS 4.7 (example 93) gives all warps the lanes of the first one, and
+  // every warp reaches its own.
+  if (!warp.launch.options.strictTensorMemory && address >> 16 < 32)
+    address += own << 16;
+  unsigned first = address >> 16;
   bool isHalf = instr.variant != S32x32;
   if (first < own || first + (isHalf ? 16 : 32) > own + 32)
     warp.trap("tensor memory address " + hex(address) + ": warp " +
@@ -208,14 +213,36 @@ static void checkFence(Warp &warp, uint32_t address, unsigned columns) {
   }
 }
 
+/// Sets one lane of a register that a load writes.
+static void setLoaded(Frame &frame, const Operand &reg, unsigned thread,
+                      uint32_t value, bool isDefined) {
+  if (!reg.isReg())
+    return;
+  frame.regs[reg.slot][thread] = value;
+  uint32_t &poison = frame.poison[reg.slot];
+  uint32_t bit = 1u << thread;
+  poison = isDefined ? poison & ~bit : poison | bit;
+}
+
+/// The bits of a reduction of .ld.red.
+static uint32_t reduced(const Instr &instr, uint32_t a, uint32_t b) {
+  bool isMax = instr.variant2;
+  if (instr.type == Type::F32)
+    return uint32_t(
+        floatMinMax(Type::F32, a, b, isMax, false, instr.flag2, false));
+  bool isLess = instr.type == Type::S32 ? int32_t(a) < int32_t(b) : a < b;
+  return isLess == isMax ? b : a;
+}
+
 static void loadTensorMemory(Warp &warp, const Instr &instr) {
-  uint32_t address = accessAddress(warp, instr, instr.ops[1]);
+  bool reduces = instr.type != Type::B32;
+  uint32_t address = accessAddress(warp, instr, instr.ops[reduces ? 2 : 1]);
   const Instr *site = &instr;
   std::shared_ptr<Frame> frame = warp.currentFrame();
-  for (const Operand &reg : instr.ops[0].elems)
-    if (reg.isReg())
-      warp.poison(reg.slot) |= warp.active;
+  for (int32_t slot : instr.resultSlots)
+    warp.poison(slot) |= warp.active;
   checkFence(warp, address, columnsOf(instr));
+  markAccessed(warp, address & 0xFFFF, columnsOf(instr));
   AsyncOp op;
   op.kind = AsyncOp::Kind::TensorLoad;
   op.warp = &warp;
@@ -226,9 +253,9 @@ static void loadTensorMemory(Warp &warp, const Instr &instr) {
     TensorMemory &memory = tensorMemoryOf(issuer->cta);
     const std::vector<Operand> &regs = site->ops[0].elems;
     forEachLane(lanes, [&](unsigned thread) {
+      uint32_t total = 0;
+      bool allDefined = true;
       for (unsigned reg = 0; reg < regs.size(); ++reg) {
-        if (!regs[reg].isReg())
-          continue;
         uint32_t value = 0;
         bool defined = true;
         forEachCell(*site, address, thread, reg,
@@ -237,11 +264,13 @@ static void loadTensorMemory(Warp &warp, const Instr &instr) {
                       value |= (site->flag ? cell & 0xFFFF : cell) << shift;
                       defined &= memory.validity(lane, column) != 0;
                     });
-        frame->regs[regs[reg].slot][thread] = value;
-        uint32_t bit = 1u << thread;
-        uint32_t &poison = frame->poison[regs[reg].slot];
-        poison = defined ? poison & ~bit : poison | bit;
+        setLoaded(*frame, regs[reg], thread, value, defined);
+        value &= site->extra[2];
+        total = reg ? reduced(*site, total, value) : value;
+        allDefined &= defined;
       }
+      if (reduces)
+        setLoaded(*frame, site->ops[1], thread, total, allDefined);
     });
   };
   warp.cta.cluster.async.issue(std::move(op));
@@ -249,6 +278,7 @@ static void loadTensorMemory(Warp &warp, const Instr &instr) {
 
 static void storeTensorMemory(Warp &warp, const Instr &instr) {
   uint32_t address = accessAddress(warp, instr, instr.ops[0]);
+  markAccessed(warp, address & 0xFFFF, columnsOf(instr));
   const Instr *site = &instr;
   auto values = std::make_shared<std::vector<Lanes>>();
   auto defined = std::make_shared<std::vector<uint32_t>>();
@@ -292,7 +322,8 @@ static bool takeTmemShape(Decoder &d, std::string_view packing,
   unsigned repeat =
       1u << d.needOneOf({"x1", "x2", "x4", "x8", "x16", "x32", "x64", "x128"});
   i.flag = d.take(packing);
-  d.needType({Type::B32});
+  if (i.type == Type::None)
+    i.type = d.needType({Type::B32});
   i.extra[1] = repeat;
   static constexpr unsigned regsPerRepeat[] = {1, 1, 2, 4, 1};
   unsigned regs = repeat * regsPerRepeat[i.variant];
@@ -313,15 +344,36 @@ static void takeSplit(Decoder &d, unsigned operand) {
   i.extra[0] = uint32_t(i.ops[operand].imm);
 }
 
+/// `.red.op{.abs}{.NaN}.type`; false without.
+static bool takeReduction(Decoder &d) {
+  if (!d.take("red"))
+    return false;
+  Instr &i = d.instr;
+  d.needArchSpecific({101, 103, 110});
+  i.variant2 = uint8_t(d.needOneOf({"min", "max"}));
+  bool isAbsolute = d.take("abs");
+  i.extra[2] = isAbsolute ? 0x7FFFFFFF : ~0u;
+  i.flag2 = d.take("NaN");
+  i.type = d.needType({Type::F32, Type::U32, Type::S32});
+  if (i.type != Type::F32 && (isAbsolute || i.flag2))
+    d.fail(".abs and .NaN need .f32");
+  if (!d.has("32x32b") && !d.has("16x32bx2"))
+    d.fail("a reduction needs the shape .32x32b or .16x32bx2");
+  if (d.has("x1") || d.has("pack::16b"))
+    d.fail("a reduction needs at least .x2 and no packing");
+  d.setResults(2);
+  d.needReg(1);
+  return true;
+}
+
 void decodeTcgen05Ld(Decoder &d) {
   needBlackwell(d);
   takeAligned(d);
-  if (d.has("red"))
-    return d.fail("tcgen05.ld.red is not supported");
-  if (!takeTmemShape(d, "pack::16b", 0) || !d.needAddress(1))
+  unsigned address = takeReduction(d) ? 2 : 1;
+  if (!takeTmemShape(d, "pack::16b", 0) || !d.needAddress(address))
     return;
-  takeSplit(d, 2);
-  d.needOperands(2, 3);
+  takeSplit(d, address + 1);
+  d.needOperands(address + 1, address + 2);
   d.instr.ownPoison = true;
   d.setExec(loadTensorMemory);
 }
@@ -410,11 +462,9 @@ void decodeTcgen05Commit(Decoder &d) {
     d.setExec(commit);
 }
 
-static void fenceBefore(Warp &, const Instr &) {}
+static void fenceBefore(Warp &warp, const Instr &) { publishAccesses(warp); }
 
-static void fenceAfter(Warp &warp, const Instr &) {
-  warp.tensorFence = tensorMemoryOf(warp.cta).writes;
-}
+static void fenceAfter(Warp &warp, const Instr &) { observeAccesses(warp); }
 
 void decodeTcgen05Fence(Decoder &d) {
   needBlackwell(d);

@@ -5,8 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// PTX ISA 9.0, sections "tcgen05.cp" and "tcgen05.shift". Where the rows of
-// 4x256b go (one lane in each group of 32) is CuTe's SM100_UTCCP_4dp256bit.
+// PTX ISA 9.0, sections "tcgen05.cp", "Optional Decompression" and
+// "tcgen05.shift". Where the rows of 4x256b go (one lane in each group of 32)
+// is CuTe's SM100_UTCCP_4dp256bit. Decompressed elements lie in their bytes as
+// tcgen05.mma wants them: 6 bits at the right, e2m1 in bits 2 to 5.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,10 +54,29 @@ static const CopyShape &copyShape(uint8_t variant) {
   return shapes[variant];
 }
 
+/// Elements of `bits` bits, 16 of them at the beginning of every 16 bytes, to a
+/// byte each.
+static void decompress(MatrixTile &tile, unsigned bits) {
+  for (size_t at = 0; at < tile.bytes.size(); at += 16) {
+    uint8_t *bytes = &tile.bytes[at];
+    std::array<uint8_t, 16> wide;
+    for (unsigned i = 0; i < 16; ++i) {
+      unsigned position = i * bits;
+      unsigned pair = bytes[position / 8] | bytes[position / 8 + 1] << 8;
+      unsigned code = pair >> (position % 8) & ((1u << bits) - 1);
+      wide[i] = uint8_t(bits == 4 ? code << 2 : code);
+    }
+    std::copy(wide.begin(), wide.end(), bytes);
+  }
+}
+
 static void copyTile(Warp &warp, CTA &cta, const CopyShape &shape,
-                     const MatrixDescriptor &descriptor, uint32_t address) {
+                     const MatrixDescriptor &descriptor, uint32_t address,
+                     unsigned elementBits) {
   MatrixTile tile;
   fetchTile(warp, cta, descriptor, false, shape.rows, shape.rowBytes, 8, tile);
+  if (elementBits)
+    decompress(tile, elementBits);
   TensorMemory &memory = tensorMemoryOf(cta);
   unsigned column = address & 0xFFFF, base = address >> 16;
   for (unsigned row = 0; row < shape.rows; ++row) {
@@ -84,15 +105,16 @@ static void copyToTensorMemory(Warp &warp, const Instr &instr) {
     AsyncOp op;
     for (CTA *cta : group) {
       checkColumns(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
+      checkPublished(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
       checkTile(warp, *cta, descriptor, false, shape.rows, shape.rowBytes, 8,
                 op.reads);
     }
     op.kind = AsyncOp::Kind::Tensor;
     op.warp = &warp;
     op.lanes = 1u << lane;
-    op.finish = [=, &shape, issuer = &warp](uint32_t) {
+    op.finish = [=, &shape, bits = instr.extra[0], issuer = &warp](uint32_t) {
       for (CTA *cta : group)
-        copyTile(*issuer, *cta, shape, descriptor, address);
+        copyTile(*issuer, *cta, shape, descriptor, address, bits);
     };
     warp.cta.cluster.async.issue(std::move(op));
   });
@@ -101,8 +123,8 @@ static void copyToTensorMemory(Warp &warp, const Instr &instr) {
 void decodeTcgen05Cp(Decoder &d) {
   takeTargetAndGroup(d);
   Instr &i = d.instr;
-  if (d.has("b8x16"))
-    return d.fail("decompression while copying is not supported");
+  if (d.take("b8x16"))
+    i.extra[0] = d.needOneOf({"b4x16_p64", "b6x16_p32"}) ? 6 : 4;
   int shape =
       d.needOneOf({"128x256b", "128x128b", "64x128b", "32x128b", "4x256b"});
   if (shape == 2)
@@ -133,8 +155,10 @@ static void shiftDown(Warp &warp, const Instr &instr) {
       warp.trap("tcgen05.shift at " + hex(address) +
                     ": the lane must be a multiple of 32",
                 int(lane));
-    for (CTA *cta : group)
+    for (CTA *cta : group) {
       checkColumns(warp, *cta, address & 0xFFFF, 8);
+      checkPublished(warp, *cta, address & 0xFFFF, 8);
+    }
     AsyncOp op;
     op.kind = AsyncOp::Kind::Tensor;
     op.warp = &warp;

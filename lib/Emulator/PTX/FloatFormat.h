@@ -15,7 +15,7 @@
 #define FP4_LIB_EMULATOR_PTX_FLOATFORMAT_H
 
 #include "Types.h"
-#include <cstring>
+#include "fp4/Numerics/FloatBits.h"
 
 namespace fp4::ptx {
 
@@ -40,27 +40,13 @@ double roundToOdd(double a, double b);
 /// a * b + c under the same rule; a and b have at most 24 significant bits.
 double fmaToOdd(double a, double b, double c);
 
+/// Registers hold a float in their low half.
 inline float asFloat(uint64_t bits) {
-  uint32_t narrow = uint32_t(bits);
-  float value;
-  std::memcpy(&value, &narrow, sizeof value);
-  return value;
+  return numerics::bitsToFloat(uint32_t(bits));
 }
-inline uint32_t asBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-inline double asDouble(uint64_t bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-inline uint64_t asBits(double value) {
-  uint64_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
+inline double asDouble(uint64_t bits) { return numerics::bitsToDouble(bits); }
+inline uint32_t asBits(float value) { return numerics::floatBits(value); }
+inline uint64_t asBits(double value) { return numerics::doubleBits(value); }
 
 inline constexpr uint32_t kCanonicalNaN32 = 0x7FFFFFFF;
 

@@ -44,6 +44,8 @@ struct LaunchState {
   /// By variable index: address of .global and .const, offset of .shared.
   std::vector<uint64_t> variableAddress;
   uint64_t paramAddress = 0;
+  /// Of a cooperative launch.
+  uint64_t gridWorkspace = 0;
   uint32_t sharedBytes = 0;
   Dim3 clusters;
   std::mutex outputMutex;
@@ -74,6 +76,12 @@ struct Frame {
   std::vector<Lanes> regs;
   /// Lanes of each register that hold no defined value.
   std::vector<uint32_t> poison;
+  /// How many low bytes of each register are defined nevertheless: a register
+  /// may be put together of bytes of which only some are ever used.
+  std::vector<uint8_t> definedBytes;
+  /// Warp::clock at the last access to each register by an ordinary
+  /// instruction; empty unless the kernel has wgmma.
+  std::vector<uint64_t> accessedAt;
   /// `.param` variables and formals: function->paramBytes per lane.
   std::vector<uint8_t> params;
 
@@ -146,6 +154,8 @@ public:
   /// came.
   uint32_t wgmmaPending = 0;
   bool wgmmaFenced = false;
+  /// `clock` at the last wgmma.fence.
+  uint64_t wgmmaFence = 0;
   /// The cluster barrier phase at which each lane arrived.
   std::array<uint64_t, kWarpSize> clusterArrival{};
   uint32_t clusterArrived = 0;
@@ -284,6 +294,8 @@ struct Cluster {
   uint64_t barrierPhase = 0;
   uint64_t barrierArrived = 0;
   std::vector<uint64_t> opcodeCounts;
+  /// Counts writes to tensor memory and fences, for what orders them.
+  uint64_t tensorClock = 0;
   /// Bytes that lanes and copies moved, by Space.
   std::array<uint64_t, 8> bytesRead{}, bytesWritten{};
 

@@ -14,20 +14,17 @@
 
 namespace fp4::ptx {
 
-static MatrixDescriptor decodeFields(const Warp &warp, uint64_t bits) {
+static MatrixDescriptor decodeFields(uint64_t bits) {
   MatrixDescriptor descriptor;
   descriptor.start = uint32_t(bits & 0x3FFF) << 4;
   descriptor.lbo = uint32_t(bits >> 16 & 0x3FFF) << 4;
   descriptor.sbo = uint32_t(bits >> 32 & 0x3FFF) << 4;
-  if (bits >> 49 & 7)
-    warp.trap("matrix descriptor " + hex(bits) +
-              ": a base offset is not supported; align the tile to its "
-              "swizzle pattern");
+  descriptor.patternStart = uint32_t(bits >> 49 & 7) << 7;
   return descriptor;
 }
 
-MatrixDescriptor MatrixDescriptor::ofWgmma(const Warp &warp, uint64_t bits) {
-  MatrixDescriptor descriptor = decodeFields(warp, bits);
+MatrixDescriptor MatrixDescriptor::ofWgmma(uint64_t bits) {
+  MatrixDescriptor descriptor = decodeFields(bits);
   static constexpr TensorMapSwizzle modes[] = {
       TensorMapSwizzle::None, TensorMapSwizzle::B128, TensorMapSwizzle::B64,
       TensorMapSwizzle::B32};
@@ -36,12 +33,10 @@ MatrixDescriptor MatrixDescriptor::ofWgmma(const Warp &warp, uint64_t bits) {
 }
 
 MatrixDescriptor MatrixDescriptor::ofTcgen05(const Warp &warp, uint64_t bits) {
-  MatrixDescriptor descriptor = decodeFields(warp, bits);
+  MatrixDescriptor descriptor = decodeFields(bits);
   if ((bits >> 46 & 7) != 1)
     warp.trap("matrix descriptor " + hex(bits) + ": bits 46-48 must be 0b001");
-  if (bits >> 52 & 1)
-    warp.trap("matrix descriptor " + hex(bits) +
-              ": the absolute leading-dimension mode is not supported");
+  descriptor.isAbsolute = bits >> 52 & 1;
   switch (bits >> 61) {
   case 0:
     break;
@@ -60,15 +55,30 @@ MatrixDescriptor MatrixDescriptor::ofTcgen05(const Warp &warp, uint64_t bits) {
   default:
     warp.trap("matrix descriptor " + hex(bits) + ": unknown swizzle mode");
   }
+  if (descriptor.isAbsolute && warp.launch.module->target != 103)
+    warp.trap("matrix descriptor " + hex(bits) +
+              ": an absolute leading dimension needs the target sm_103a");
+  if (descriptor.isAbsolute &&
+      (descriptor.swizzle != TensorMapSwizzle::B128 || descriptor.patternStart))
+    warp.trap("matrix descriptor " + hex(bits) +
+              ": an absolute leading dimension needs the 128-byte swizzle "
+              "without base offset");
   return descriptor;
 }
 
+uint32_t MatrixDescriptor::swizzled(uint32_t address) const {
+  return swizzleAddress(swizzle, address - patternStart) + patternStart;
+}
+
 uint32_t MatrixDescriptor::chunkAddress(unsigned row, unsigned chunk) const {
-  uint32_t outer = start + row / 8 * sbo;
+  uint32_t outer = row / 8 * sbo;
   if (swizzle == TensorMapSwizzle::None)
-    return outer + row % 8 * 16 + chunk * lbo;
-  return swizzleAddress(swizzle,
-                        outer + row % 8 * swizzleSpan(swizzle) + chunk * 16);
+    return start + outer + row % 8 * 16 + chunk * lbo;
+  outer += row % 8 * swizzleSpan(swizzle);
+  uint32_t inner = start % 128 + chunk * 16;
+  if (isAbsolute && inner >= 128)
+    return swizzled(lbo + outer + inner - 128);
+  return swizzled(start + outer + chunk * 16);
 }
 
 uint32_t MatrixDescriptor::elementAddress(unsigned row, unsigned k,
@@ -81,7 +91,7 @@ uint32_t MatrixDescriptor::elementAddress(unsigned row, unsigned k,
   unsigned perSpan = span / bytes;
   uint32_t linear = start + row % perSpan * bytes + row / perSpan * lbo +
                     k % 8 * span + k / 8 * sbo;
-  return swizzleAddress(swizzle, linear);
+  return swizzled(linear);
 }
 
 /// Calls `body(address, size, row, byte in row)` for every piece of the tile.

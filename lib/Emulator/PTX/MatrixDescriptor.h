@@ -15,7 +15,9 @@
 //   MN-major  no swizzle  ((T, m), (8, k))  : ((1, SBO), (T, LBO))
 //             swizzled    ((T, W, m), (8, k)) : ((1, T, LBO), (W T, SBO))
 //
-// Swizzles act on the bits of the shared-memory address, as for tensor copies.
+// Swizzles act on the bits of the shared-memory address, as for tensor copies,
+// counted from the base offset. With an absolute leading dimension a K-major
+// row that passes the end of its 128 bytes goes on at LBO.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,14 +32,21 @@ namespace fp4::ptx {
 struct MatrixDescriptor {
   uint32_t start = 0, lbo = 0, sbo = 0;
   TensorMapSwizzle swizzle = TensorMapSwizzle::None;
+  /// By how much the swizzle's pattern begins behind a multiple of its size.
+  uint32_t patternStart = 0;
+  /// `lbo` is the address of the 128 bytes in which a row goes on.
+  bool isAbsolute = false;
 
-  static MatrixDescriptor ofWgmma(const Warp &warp, uint64_t bits);
+  static MatrixDescriptor ofWgmma(uint64_t bits);
   static MatrixDescriptor ofTcgen05(const Warp &warp, uint64_t bits);
 
   /// The address of 16-byte chunk `chunk` of row `row`, K-major.
   uint32_t chunkAddress(unsigned row, unsigned chunk) const;
   /// The address of element (row, k) of `bytes` bytes, MN-major.
   uint32_t elementAddress(unsigned row, unsigned k, unsigned bytes) const;
+
+private:
+  uint32_t swizzled(uint32_t address) const;
 };
 
 /// Rows of `rowBytes` bytes, K innermost, and which rows were defined.

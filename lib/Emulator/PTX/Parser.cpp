@@ -298,6 +298,7 @@ Status Parser::declareVariable(Variable variable, bool inFunction,
     bytes = uint32_t(alignUp(bytes, variable.align));
     symbol.kind = isLocal ? Symbol::Kind::FrameLocal : Symbol::Kind::FrameParam;
     symbol.index = bytes;
+    symbol.size = uint32_t(variable.size);
     if (variable.size > (1u << 24))
       return error(where, "variable is too large");
     bytes += uint32_t(variable.size);
@@ -485,7 +486,8 @@ Status Parser::parseParams(Function &function, std::vector<Param> &params,
       param.offset = function.paramBytes;
       function.paramBytes += param.size;
       if (declare) {
-        Symbol symbol{Symbol::Kind::FrameParam, param.offset, param.name};
+        Symbol symbol{Symbol::Kind::FrameParam, param.offset, param.name,
+                      param.size};
         scopes[0].symbols[param.name] = addSymbol(std::move(symbol));
       }
     }

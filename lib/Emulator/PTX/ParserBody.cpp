@@ -272,12 +272,15 @@ Status Parser::parseInstruction() {
   Decoder decoder(module, instr, opcode->mnemonic,
                   token.text.substr(opcode->mnemonic.size()));
   decoder.needTarget(opcode->minTarget);
-  if (!decoder.failed())
+  if (!decoder.failed()) {
+    decoder.checkForm();
     opcode->decode(decoder);
+  }
   decoder.finish();
   if (decoder.failed())
     return error(token,
                  "'" + std::string(token.text) + "': " + decoder.message());
+  function->hasWgmma |= instr.isWgmma;
   function->code.push_back(std::move(instr));
   return Status::success();
 }

@@ -65,11 +65,13 @@ std::optional<Special> parseSpecial(std::string_view name) {
       {"%total_smem_size", Special::TotalSmemSize},
       {"%aggr_smem_size", Special::AggrSmemSize},
       {"%current_graph_exec", Special::CurrentGraphExec},
+      {"%envreg1", Special::GridWorkspaceHi},
+      {"%envreg2", Special::GridWorkspaceLo},
   };
   auto found = table.find(name);
   if (found != table.end())
     return found->second;
-  // %envreg0..31 and %pm0..7 read as zero.
+  // The other %envreg0..31, and %pm0..7, read as zero.
   if (name.substr(0, 7) == "%envreg" || name.substr(0, 3) == "%pm")
     return Special::Zero;
   return std::nullopt;
@@ -157,6 +159,10 @@ static uint64_t uniformSpecial(const Warp &warp, Special special) {
     return launch.sharedBytes - kSharedBase;
   case Special::AggrSmemSize:
     return launch.sharedBytes;
+  case Special::GridWorkspaceHi:
+    return launch.gridWorkspace >> 32;
+  case Special::GridWorkspaceLo:
+    return uint32_t(launch.gridWorkspace);
   default:
     return 0;
   }

@@ -29,7 +29,8 @@ Frame::Frame(const Function &function, std::shared_ptr<Frame> parent,
              uint32_t returnPc, uint32_t localBase)
     : function(&function), parent(std::move(parent)), returnPc(returnPc),
       localBase(localBase), regs(function.numSlots),
-      poison(function.numSlots, ~0u),
+      poison(function.numSlots, ~0u), definedBytes(function.numSlots),
+      accessedAt(function.hasWgmma ? function.numSlots : 0),
       params(size_t(function.paramBytes) * kWarpSize) {}
 
 Warp::Warp(CTA &cta, unsigned index, uint32_t lanes)
@@ -267,9 +268,17 @@ void Warp::execute(const Instr &instr) {
   for (int32_t slot : instr.sourceSlots)
     poison |= here.poison[slot];
   poison &= lanes;
-  if (!instr.ownPoison)
-    for (int32_t slot : instr.resultSlots)
+  for (int32_t slot : instr.resultSlots) {
+    if (!instr.ownPoison)
       here.poison[slot] = (here.poison[slot] & ~lanes) | poison;
+    if (poison || instr.ownPoison)
+      here.definedBytes[slot] = 0;
+  }
+  if (!here.accessedAt.empty() && !instr.isWgmma)
+    for (const std::vector<int32_t> *slots :
+         {&instr.trapSlots, &instr.sourceSlots, &instr.resultSlots})
+      for (int32_t slot : *slots)
+        here.accessedAt[slot] = clock;
   instr.exec(*this, instr);
 }
 
@@ -428,6 +437,10 @@ static void transfer(Warp &warp, Frame &caller, Frame &callee,
     const Symbol &symbol = warp.launch.module->symbols[actual.symbol];
     isMemory = symbol.kind == Symbol::Kind::FrameParam;
     offset = symbol.index;
+    if (isMemory && formal.slot < 0 && symbol.size < formal.size)
+      warp.trap(symbol.name + " of " + std::to_string(symbol.size) +
+                " bytes is passed for " + formal.name + " of " +
+                std::to_string(formal.size));
   }
   Lanes scratch;
   forEachLane(warp.active, [&](unsigned lane) {

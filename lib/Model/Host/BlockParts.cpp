@@ -77,8 +77,7 @@ Status BlockPosition::bindExact(const ModelDirectory &model, int64_t layer) {
     if (!weight.ok())
       return weight.status();
     LinearShape shape = linearShape(model.config(), linear);
-    wide.emplace(name,
-                 NDArray::fromFloats({shape.rows, shape.cols}, *weight));
+    wide.emplace(name, NDArray::fromFloats({shape.rows, shape.cols}, *weight));
   }
   for (size_t i = 0; i < kNumBlockParts; ++i) {
     auto values = gatherParameters((*parts)[static_cast<BlockPart>(i)], model,
@@ -99,9 +98,9 @@ Status BlockPosition::bindStage(const ModelDirectory &model,
                                 const Recipe &recipe, int64_t layer,
                                 const QuantizedBlock &block, size_t stage) {
   BlockPart part = kStageParts[stage];
-  auto values =
-      gatherParameters((*parts)[part], model, layer,
-                       stageParameters(model.config(), recipe, layer, block, stage));
+  auto values = gatherParameters(
+      (*parts)[part], model, layer,
+      stageParameters(model.config(), recipe, layer, block, stage));
   if (!values.ok())
     return values.status();
   parameters[static_cast<size_t>(part)] = std::move(*values);

@@ -138,9 +138,13 @@ Status BlockQuantizer::chooseTransform(Statistics &statistics, size_t stage) {
   quantization::BlockTransform &transform =
       statistics.block.inputs[stage].transform;
   auto cols = static_cast<size_t>(statistics.sums->cols);
-  if (recipe.transform == TransformKind::Hadamard)
+  TransformKind kind = recipe.transformOf(stage);
+  if (kind == TransformKind::Hadamard)
     transform = hadamardBlocks(cols, recipe.transformBlock);
-  if (recipe.transform != TransformKind::WUSH)
+  if (kind == TransformKind::Orthogonal)
+    transform = *quantization::orthogonalTransform(recipe.orthogonal, cols,
+                                                   recipe.transformBlock);
+  if (kind != TransformKind::WUSH)
     return Status::success();
   Expected<Matrix> weights = stackWeights(model, layer, kStages[stage]);
   if (!weights.ok())
@@ -195,6 +199,19 @@ static Expected<Matrix> retarget(const Recipe &recipe, const StageSums &sums,
   return std::move(*hessian);
 }
 
+/// The options of a layer: `common`, or what its override changes of them.
+static quantization::WeightOptions
+overridden(const Recipe &recipe, const std::string &name,
+           const quantization::WeightOptions &common) {
+  auto it = recipe.overrides.find(name);
+  if (it == recipe.overrides.end())
+    return common;
+  quantization::WeightOptions options = it->second;
+  options.threads = common.threads;
+  options.fixedTensorScale = common.fixedTensorScale;
+  return options;
+}
+
 Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
   const Stage &stage = kStages[index];
   const StageSums &sums = *statistics.sums;
@@ -231,7 +248,8 @@ Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
     Matrix part(weights->begin() + std::ptrdiff_t(first * cols),
                 weights->begin() + std::ptrdiff_t((first + count) * cols));
     auto result = quantization::quantizeWeight(
-        weightOptions, std::move(part), count, cols,
+        overridden(recipe, linearName(layer, kLinears[i]), weightOptions),
+        std::move(part), count, cols,
         hessian->empty() ? nullptr : hessian->data());
     if (!result.ok())
       return Status::error(linearName(layer, kLinears[i]) + ": " +

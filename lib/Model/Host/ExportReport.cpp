@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Collects what fp4-quantize says of a finished run: errors by layer, bits per
+// weight, and perplexity if there are validation tokens.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ExportReport.h"
 #include "fp4/Model/ReportPage.h"

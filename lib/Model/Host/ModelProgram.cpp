@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Compiles a function of the emitted module once and runs it over batches,
+// several at a time.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Host/ModelProgram.h"
 #include "fp4/Conversion/Passes.h"

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Runs the model block by block over all sequences, so that only one block's
+// weights are in memory, and adds up -log p of the next token.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Host/Perplexity.h"
 #include "fp4/Model/ModelText.h"

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Extrapolates the time left from the part that is done.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Host/ProgressLine.h"
 #include "llvm/Support/Format.h"

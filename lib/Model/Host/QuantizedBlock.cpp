@@ -58,8 +58,9 @@ static Value applyMatrices(OpBuilder &b, Location loc, Value x,
 }
 
 static Value quantizeInput(OpBuilder &b, Location loc, Value x,
-                           const std::string &layer, const Recipe &recipe) {
-  if (recipe.transform != TransformKind::None)
+                           const std::string &layer, size_t stage,
+                           const Recipe &recipe) {
+  if (recipe.transformOf(stage) != TransformKind::None)
     x = applyMatrices(b, loc, x, layer + ".transform",
                       static_cast<int64_t>(recipe.transformBlock));
   if (!recipe.quantizeActivations)
@@ -98,7 +99,8 @@ ModuleRewrite quantizedBlockRewrite(const Recipe &recipe) {
         OpBuilder b(op);
         Location loc = op.getLoc();
         if (!input)
-          input = quantizeInput(b, loc, op.getLhs(), name, recipe);
+          input = quantizeInput(b, loc, op.getLhs(), name,
+                                size_t(&stage - kStages), recipe);
         Operation *old = op.getRhs().getDefiningOp();
         auto type = cast<RankedTensorType>(op.getRhs().getType());
         Value weight = ParameterOp::create(b, loc, type.clone(b.getF32Type()),

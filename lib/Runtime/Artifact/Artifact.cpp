@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Opens a directory that fp4-compile wrote and checks that manifest, PTX and
+// weights belong together.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/Artifact.h"
 #include <fstream>
@@ -54,13 +59,14 @@ static Expected<ProgramValue> describe(const std::string &name,
     return Status::error("argument '" + argument.name +
                          "': " + dtype.message());
   ProgramValue value{name, argument.type, *dtype, argument.shape};
-  if (*bitsOfType(argument.type) == 4) {
+  unsigned bits = *bitsOfType(argument.type);
+  if (bits < 8) {
     if (value.shape.empty() || !value.shape.back().isStatic() ||
-        value.shape.back().number % 2 != 0)
+        value.shape.back().number * bits % 8 != 0)
       return Status::error("argument '" + argument.name +
                            "': expected the last dimension of packed elements "
-                           "to be an even number");
-    value.shape.back().number /= 2;
+                           "to fill whole bytes");
+    value.shape.back().number = value.shape.back().number * bits / 8;
   }
   return value;
 }

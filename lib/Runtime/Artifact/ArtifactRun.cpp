@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Allocates the arrays of an artifact, launches its kernels in order, and
+// compares every result with the kernel's meaning.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ProgramState.h"
 

@@ -4,8 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Random arrays for inputs that the user did not give, of the types and sizes
+// that the manifest asks for.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/DrawnInputs.h"
+#include "fp4/Numerics/Fragments.h"
 #include "fp4/Numerics/Half.h"
 #include <cstring>
 #include <random>
@@ -36,6 +42,36 @@ static Status fillFloats(NDArray &array, std::mt19937_64 &random) {
   return Status::success();
 }
 
+/// Whether a launch reads `input` as a weight in the order of fragments.
+static bool isFragments(const Manifest &manifest, const std::string &input) {
+  for (const LaunchDescription &launch : manifest.launches) {
+    const Meaning &meaning = manifest.kernels[launch.kernel].meaning;
+    auto rhs = launch.arguments.find("rhs");
+    if (meaning.field("rhs_layout") == "fragments" &&
+        rhs != launch.arguments.end() &&
+        rhs->second.kind == ArgumentSource::Kind::Input &&
+        rhs->second.name == input)
+      return true;
+  }
+  return false;
+}
+
+/// Puts scales of 2^-4 .. 2^4 behind the codes of each unit, as
+/// fp4/Numerics/Fragments.h writes them: any other byte may be NaN, or farther
+/// from the largest than the format allows.
+static void drawFragmentScales(NDArray &units, std::mt19937_64 &random) {
+  constexpr size_t codes =
+      numerics::kFragmentRows * numerics::kFragmentDepth / 2;
+  auto unit = static_cast<size_t>(units.shape().back());
+  bool isPowerOfTwo =
+      unit == numerics::fragmentUnitBytes(numerics::ScaleFormat::E8M0);
+  unsigned lowest = isPowerOfTwo ? 253 - 8 : (21 - 4) * 8;
+  unsigned count = isPowerOfTwo ? 9 : 8 * 8 + 1;
+  for (size_t i = 0; i < units.byteSize(); ++i)
+    if (i % unit >= codes)
+      units.mutableBytes()[i] = uint8_t(lowest + random() % count);
+}
+
 static Status fill(NDArray &array, const ProgramValue &value,
                    std::mt19937_64 &random) {
   bool isScale = value.type == "f8E4M3FN" || value.type == "f8E8M0FNU";
@@ -43,7 +79,9 @@ static Status fill(NDArray &array, const ProgramValue &value,
                  array.dtype() == DType::BF16;
   if (isFloat)
     return fillFloats(array, random);
-  if (!isScale && value.type != "f4E2M1FN" && value.type != "i8")
+  bool isPacked = value.type == "f4E2M1FN" || value.type == "f6E2M3FN" ||
+                  value.type == "f6E3M2FN" || value.type == "i8";
+  if (!isScale && !isPacked)
     return Status::error("input '" + value.name +
                          "' has to be given: no numbers are drawn for " +
                          value.type);
@@ -70,6 +108,8 @@ Expected<TensorMap> drawInputs(const Artifact &artifact, Sizes &sizes,
     NDArray array(value.dtype, shape);
     if (Status status = fill(array, value, random); !status.ok())
       return status;
+    if (isFragments(artifact.manifest(), value.name))
+      drawFragmentScales(array, random);
     inputs.emplace(value.name, std::move(array));
   }
   return inputs;

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The inverse of the prepacking for Hopper (fp4/Numerics/Fragments.h), for
+// checks on the host.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_RUNTIME_ARTIFACT_FRAGMENTMATRIX_H
 #define FP4_LIB_RUNTIME_ARTIFACT_FRAGMENTMATRIX_H

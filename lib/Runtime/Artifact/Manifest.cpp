@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Reads manifest.json (docs/Manifest.md). The first field that is not as
+// expected is named with its path.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/Manifest.h"
 #include <algorithm>

@@ -33,6 +33,15 @@ Expected<NDArray> findOperand(const KernelOperands &operands,
   return it->second;
 }
 
+/// `value` in the manifest type `type`, "f16", "bf16" or "f32".
+static double roundTo(const std::string &type, double value) {
+  auto narrow = static_cast<float>(value);
+  if (type == "bf16")
+    return numerics::decodeBF16(numerics::encodeBF16(narrow));
+  return type == "f16" ? numerics::decodeF16(numerics::encodeF16(narrow))
+                       : narrow;
+}
+
 /// Writes `value` as element `index` of `array`.
 static void store(NDArray &array, size_t index, double value) {
   uint8_t *bytes = array.mutableBytes();
@@ -90,8 +99,9 @@ static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
   if (elements.rank() != 2 || scales.rank() != 5)
     return Status::error("expected packed elements of rank 2 and scales of "
                          "rank 5");
+  unsigned bits = numerics::elementBits(format.element);
   matrix.rows = elements.shape()[0];
-  matrix.cols = elements.shape()[1] * 2;
+  matrix.cols = elements.shape()[1] * 8 / bits;
   int64_t blocks = scales.shape()[1] * 4;
   if (scales.shape()[0] * 128 < matrix.rows ||
       blocks * format.blockCols < matrix.cols)
@@ -99,15 +109,16 @@ static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
                          " rows and " + std::to_string(matrix.cols) +
                          " columns, got " + shapeString(scales.shape()));
   matrix.values.resize(size_t(matrix.rows * matrix.cols));
+  std::vector<uint8_t> codes(matrix.values.size());
+  numerics::unpackCodes(format.element, elements.bytes(), size_t(matrix.rows),
+                        size_t(matrix.cols), codes.data());
   for (int64_t row = 0; row < matrix.rows; ++row)
     for (int64_t col = 0; col < matrix.cols; ++col) {
       int64_t at = row * matrix.cols + col;
-      uint8_t byte = elements.bytes()[at / 2];
-      uint8_t code = at % 2 ? byte >> 4 : byte & 15;
       size_t offset = numerics::scaleOffset128x4(
           size_t(row), size_t(col / format.blockCols), size_t(blocks));
       matrix.values[size_t(at)] =
-          double(numerics::decodeElement(format.element, code)) *
+          double(numerics::decodeElement(format.element, codes[size_t(at)])) *
           numerics::decodeScale(format.scale, scales.bytes()[offset]);
     }
   return matrix;
@@ -345,7 +356,9 @@ static Expected<Bounded> computeProduct(const MatmulParts &parts,
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel,
                const KernelOperands &operands) {
-  const KernelArgument *out = kernel.findArgument("out");
+  bool isQuantized = !kernel.meaning.field("result_format").empty();
+  const KernelArgument *out =
+      kernel.findArgument(isQuantized ? "elements" : "out");
   if (!out)
     return Status::error("expected an argument 'out'");
   Expected<MatmulParts> parts = readParts(kernel, operands);
@@ -373,6 +386,14 @@ evaluateMatmul(const KernelDescription &kernel,
       values.push_back(result.value);
       bounds.push_back(result.bound);
     }
+  if (isQuantized) {
+    std::string type = kernel.meaning.field("result_type");
+    for (size_t i = 0; i < values.size(); ++i) {
+      bounds[i] += roundingUnit(type) * (std::fabs(values[i]) + bounds[i]);
+      values[i] = roundTo(type, values[i]);
+    }
+    return quantizeBounded(kernel, operands, values, bounds, size_t(columns));
+  }
   Expected<ExpectedOutput> output = makeFloatOutput(
       *out, {rows, columns}, std::move(values), std::move(bounds));
   if (!output.ok())

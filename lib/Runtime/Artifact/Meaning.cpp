@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Evaluates a kernel's meaning in double precision and compares it with what a
+// device computed.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/Meaning.h"
 #include "Meanings.h"
@@ -26,7 +31,8 @@ struct TypeName {
 } // namespace
 
 static constexpr TypeName kTypes[] = {
-    {"f4E2M1FN", DType::U8, 4},    {"f8E4M3FN", DType::F8_E4M3, 8},
+    {"f4E2M1FN", DType::U8, 4},    {"f6E2M3FN", DType::U8, 6},
+    {"f6E3M2FN", DType::U8, 6},    {"f8E4M3FN", DType::F8_E4M3, 8},
     {"f8E5M2", DType::F8_E5M2, 8}, {"f8E8M0FNU", DType::F8_E8M0, 8},
     {"i8", DType::U8, 8},          {"ui8", DType::U8, 8},
     {"i16", DType::I16, 16},       {"i32", DType::I32, 32},
@@ -100,14 +106,19 @@ evaluateMeaning(const KernelDescription &kernel,
 //===----------------------------------------------------------------------===//
 
 /// The bytes of two arrays of one size.
-static OutputError compareBytes(const NDArray &got, const NDArray &expected) {
+static OutputError compareBytes(const NDArray &got,
+                                const ExpectedOutput &expected) {
   OutputError error;
   size_t itemBytes = std::max<size_t>(dtypeBits(got.dtype()) / 8, 1);
   error.numElements = got.elementCount();
-  for (int64_t i = 0; i < error.numElements; ++i)
-    error.numWrong +=
-        std::memcmp(got.bytes() + i * itemBytes,
-                    expected.bytes() + i * itemBytes, itemBytes) != 0;
+  for (int64_t i = 0; i < error.numElements; ++i) {
+    bool isWrong = false;
+    for (size_t at = i * itemBytes; at < (i + 1) * itemBytes; ++at) {
+      uint8_t mask = expected.mask.empty() ? 0xff : expected.mask[at];
+      isWrong |= ((got.bytes()[at] ^ expected.array.bytes()[at]) & mask) != 0;
+    }
+    error.numWrong += isWrong;
+  }
   return error;
 }
 
@@ -121,7 +132,7 @@ Expected<OutputError> compareOutput(const NDArray &got,
                          std::string(dtypeName(got.dtype())) + " " +
                          shapeString(got.shape()));
   if (expected.values.empty())
-    return compareBytes(got, expected.array);
+    return compareBytes(got, expected);
   Expected<std::vector<float>> values = got.toFloat32();
   if (!values.ok())
     return values.status();

@@ -12,6 +12,7 @@
 #ifndef FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
 #define FP4_LIB_RUNTIME_ARTIFACT_MEANINGS_H
 
+#include "fp4/Numerics/BlockFormat.h"
 #include "fp4/Runtime/Artifact/Meaning.h"
 
 namespace fp4::runtime {
@@ -35,6 +36,20 @@ Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
 
 /// "quantize": elements and scales = blocks of the rotated input.
+/// `elements` and `scales` of a row-major matrix of `cols` columns.
+Expected<std::vector<ExpectedOutput>>
+makeBlockOutputs(const KernelOperands &operands,
+                 const numerics::BlockFormat &format,
+                 const numerics::QuantizeOptions &options, float tensorScale,
+                 const std::vector<float> &values, size_t cols);
+
+/// Those of values that are known within `bounds`, by the `result_format` and
+/// `scale_rule` of the kernel's meaning and its argument `out_tensor_scale`.
+Expected<std::vector<ExpectedOutput>>
+quantizeBounded(const KernelDescription &kernel, const KernelOperands &operands,
+                const std::vector<double> &values,
+                const std::vector<double> &bounds, size_t cols);
+
 Expected<std::vector<ExpectedOutput>>
 evaluateQuantize(const KernelDescription &kernel,
                  const KernelOperands &operands);

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// One table of symbols, looked up in libcuda.so.1: nothing here links CUDA.
+//
+//===----------------------------------------------------------------------===//
 
 #include "CUDADriver.h"
 #include <dlfcn.h>

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The names that --device takes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Device/Device.h"
 

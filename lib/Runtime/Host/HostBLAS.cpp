@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// sgemm for memrefs of any strides: by BLAS where it can read the operands,
+// else in loops.
+//
+//===----------------------------------------------------------------------===//
 
 #include "HostBLAS.h"
 #include <cblas.h>

@@ -11,7 +11,7 @@ func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #f
 // -----
 
 func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, #fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.nvfp4>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -20,7 +20,7 @@ func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<3
 
 func.func @other_block_size(%x: !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>,
                             %w: !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, #fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>, !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>> -> tensor<256x384xf32>
   return
 }
@@ -46,5 +46,38 @@ func.func @dynamic_columns(%x: !fp4.tensor<256x128, #fp4.mxfp4>, %w: !fp4.tensor
 func.func @schedule_blocks(%x: !fp4.tensor<256x384, #fp4.mxfp4>, %w: !fp4.tensor<384x384, #fp4.mxfp4>) {
   // expected-error @below {{expected a schedule with a depth that is a multiple of 128, got 64}}
   %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 128x128x64, stages = 2, warps = 2x2>} : !fp4.tensor<256x384, #fp4.mxfp4>, !fp4.tensor<384x384, #fp4.mxfp4> -> tensor<256x384xf32>
+  return
+}
+
+// -----
+
+func.func @no_rows(%x: !fp4.tensor<0x128, #fp4.mxfp4>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a product that is not empty, got M x N x K = 0x16x128}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<0x128, #fp4.mxfp4>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<0x16xf32>
+  return
+}
+
+// -----
+
+func.func @no_rows_to_decode_for(%x: tensor<0x128xbf16>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a product that is not empty, got M x N x K = 0x16x128}}
+  %0 = fp4.matmul %x, %w : tensor<0x128xbf16>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<0x16xf32>
+  return
+}
+
+// -----
+
+// 2^23 x 2^16 have 2^39 / 32 = 2^34 bytes of scales.
+func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tensor<16x65536, #fp4.mxfp4>) {
+  // expected-error @below {{expected sizes and bytes of scales below 2^31, got M x N x K = 8388608x16x65536}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
+  return
+}
+
+// -----
+
+func.func @spread_depth(%x: !fp4.tensor<16x160, #fp4.mxfp8e4m3>, %w: !fp4.tensor<16x160, #fp4.mxfp4>) {
+  // expected-error @below {{expected K to be a multiple of 128, in which TMA spreads elements of 4 or 6 bits to bytes, got 160}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<16x160, #fp4.mxfp8e4m3>, !fp4.tensor<16x160, #fp4.mxfp4> -> tensor<16x16xf32>
   return
 }

@@ -1,5 +1,16 @@
 // RUN: fp4-opt %s --convert-fp4-to-fp4gpu=target=sm_120a | FileCheck %s --check-prefixes=CHECK,SM120
 // RUN: fp4-opt %s --convert-fp4-to-fp4gpu=target=sm_100a | FileCheck %s --check-prefixes=CHECK,SM100
+// A launch finds its kernel in the nearest module: nested ones are for a run of
+// the pass on them.
+
+// CHECK-LABEL: module @nested
+// CHECK: fp4.matmul
+module @nested {
+  func.func @product(%x: !fp4.tensor<256x128, #fp4.mxfp4>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) -> tensor<256x16xf32> {
+    %0 = fp4.matmul %x, %w : !fp4.tensor<256x128, #fp4.mxfp4>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<256x16xf32>
+    return %0 : tensor<256x16xf32>
+  }
+}
 
 // Two layers of the same shape share a kernel.
 

@@ -23,12 +23,26 @@ func.func @dynamic_rows(%x: tensor<?x256xbf16>, %w: !fp4.tensor<128x256, #fp4.nv
   return %y : tensor<?x128xf32>
 }
 
+// A residual add joins the epilogue.
+
+// CHECK-LABEL: func.func @residual
+// CHECK: fp4gpu.launch @matmul_mxfp4_4x72x256_bf16_bf16_addf(%arg0, %{{.*}}, %{{.*}}, %arg2)
+func.func @residual(%x: tensor<4x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>, %r: tensor<4x72xbf16>) -> tensor<4x72xbf16> {
+  %y = fp4.matmul %x, %w : tensor<4x256xbf16>, !fp4.tensor<72x256, #fp4.mxfp4> -> tensor<4x72xbf16>
+  %z = arith.addf %y, %r : tensor<4x72xbf16>
+  return %z : tensor<4x72xbf16>
+}
+
 // CHECK: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16(%lhs: memref<4x256xbf16>, %rhs: memref<2x4x2176xi8>, %rhs_factor: memref<f32>, %out: memref<4x72xbf16>)
 // CHECK: schedule <tile = 8x64x128, stages = 6, warps = 1x1, split = 2>
 // CHECK: fp4gpu.pipeline 2
 // CHECK: fp4gpu.copy %lhs[{{.*}}] : memref<4x256xbf16> -> !fp4gpu.tile<8x128xbf16>
 // CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x4x2176xi8> -> !fp4gpu.tile<1x2x2176xi8>
 // CHECK: fp4gpu.mma_decode {{.*}} : !fp4gpu.acc<8x64>, !fp4gpu.tile<8x128xbf16>, !fp4gpu.tile<1x2x2176xi8>
+
+// CHECK: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16_addf({{.*}}%matrix0: memref<4x72xbf16>, %out: memref<4x72xbf16>)
+// CHECK: tail = "t0 = addf:bf16 p0 matrix0"
+// CHECK: fp4gpu.epilogue {{.*}} matrices(%matrix0 : memref<4x72xbf16>)
 
 // Without clusters a block has a tile for itself.
 // SM120: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16

@@ -70,6 +70,16 @@ func.func @computed(%x: tensor<64x64xf16>) -> (tensor<64x32xi8>, tensor<1x1x32x4
   return %e, %s, %t : tensor<64x32xi8>, tensor<1x1x32x4x4xi8>, tensor<f32>
 }
 
+// An empty matrix needs no kernel.
+
+// CHECK-LABEL: func.func @empty
+// CHECK: fp4gpu.prepack
+func.func @empty(%x: tensor<0x64xf16>) -> (tensor<0x32xi8>, tensor<0x1x32x4x4xi8>) {
+  %q = fp4.quantize %x : tensor<0x64xf16> -> !fp4.tensor<0x64, #fp4.mxfp4>
+  %e, %s = fp4gpu.prepack %q : !fp4.tensor<0x64, #fp4.mxfp4> -> tensor<0x32xi8>, tensor<0x1x32x4x4xi8>
+  return %e, %s : tensor<0x32xi8>, tensor<0x1x32x4x4xi8>
+}
+
 // CHECK-LABEL: fp4gpu.kernel @quantize_nvfp4_absmax_mx512_bf16_h16(
 // CHECK-SAME: %input: memref<?x512xbf16>, %tensor_scale: memref<f32>, %rows: index, %elements: memref<?x512xf4E2M1FN>, %scales: memref<?x8x32x4x4xf8E4M3FN>
 // CHECK: schedule <tile = 128x64x1, stages = 1, warps = 8x1

@@ -343,7 +343,7 @@ func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x96xf4E2M1FN>, %sa: !
 
 // mma C3
 func.func @f(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>) {
-  // expected-error @below {{'fp4gpu.mma' op expected on both sides f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got 'f4E2M1FN' scaled 'f8E4M3FN' and 'f4E2M1FN' scaled 'f8E8M0FNU'}}
+  // expected-error @below {{'fp4gpu.mma' op expected on both sides f4E2M1FN elements with f8E4M3FN scales, or elements of 4, 6 or 8 bits with f8E8M0FNU scales, got 'f4E2M1FN' scaled 'f8E4M3FN' and 'f4E2M1FN' scaled 'f8E8M0FNU'}}
   %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x2x32x4x4xf8E4M3FN>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
   return
 }
@@ -509,9 +509,9 @@ fp4gpu.kernel @k(%d: memref<256x256xf32>)
 // -----
 
 // prepack C1
-func.func @f(%q: !fp4.tensor<256x512, #fp4.mxfp6e2m3>) {
-  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxfp6e2m3>'}}
-  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxfp6e2m3> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
+func.func @f(%q: !fp4.tensor<256x512, #fp4.mxint8>) {
+  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of elements of 6 or 8 bits with f8E8M0FNU scales, in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxint8>'}}
+  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxint8> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
   return
 }
 
@@ -616,4 +616,88 @@ func.func @f(%x: tensor<4x4xi8>, %a: i32) {
   // expected-error @below {{'fp4gpu.launch' op expected a value for argument 'a' of type 'f32', got 'i32'}}
   %d = fp4gpu.launch @k(%x, %a) : (tensor<4x4xi8>, i32) -> tensor<4xf32>
   return
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x256xf4E2M1FN>, %s: memref<2x2x32x4x4xf8E8M0FNU>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'format' and 'rule' iff the results are scaled}}
+    fp4gpu.epilogue %zero -> %d scaled %s[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<256x256xf4E2M1FN> scaled memref<2x2x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x256xf32>, %s: memref<f32>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'format' and 'rule' iff the results are scaled}}
+    fp4gpu.epilogue %zero -> %d[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : !fp4gpu.acc<128x128>, memref<256x256xf32>
+  }
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x240xf4E2M1FN>, %s: memref<2x2x32x4x4xf8E8M0FNU>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected scaled results of a multiple of 32 columns, got 'memref<256x240xf4E2M1FN>'}}
+    fp4gpu.epilogue %zero -> %d scaled %s[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : !fp4gpu.acc<128x128>, memref<256x240xf4E2M1FN> scaled memref<2x2x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x256xf4E2M1FN>, %s: memref<2x1x32x4x4xf8E8M0FNU>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected 'scales' of type 'memref<2x2x32x4x4xf8E8M0FNU>', got 'memref<2x1x32x4x4xf8E8M0FNU>'}}
+    fp4gpu.epilogue %zero -> %d scaled %s[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : !fp4gpu.acc<128x128>, memref<256x256xf4E2M1FN> scaled memref<2x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x256xf4E2M1FN>, %s: memref<2x2x32x4x4xf8E8M0FNU>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected no 'tensor_scale' for #fp4.mxfp4, got one}}
+    fp4gpu.epilogue %zero -> %d scaled %s[%m, %n] tensor_scale(%t) {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : !fp4gpu.acc<128x128>, memref<256x256xf4E2M1FN> scaled memref<2x2x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+// epilogue C6
+fp4gpu.kernel @k(%d: memref<256x256xf4E2M1FN>, %s: memref<2x2x32x4x4xf8E8M0FNU>, %t: f32) schedule <tile = 128x128x128, stages = 2, warps = 2x2> arguments ["d", "s", "t"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 256] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    // expected-error @below {{'fp4gpu.epilogue' op expected a rule that #fp4.mxfp4 can use, got 'absmax'}}
+    fp4gpu.epilogue %zero -> %d scaled %s[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<absmax>} : !fp4gpu.acc<128x128>, memref<256x256xf4E2M1FN> scaled memref<2x2x32x4x4xf8E8M0FNU>
+  }
 }

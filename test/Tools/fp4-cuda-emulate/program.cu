@@ -1,6 +1,7 @@
 // A CUDA program that uses most of what fp4-cuda-emulate provides, and checks
 // itself. Prints "passed", or what went wrong.
 
+#include <cassert>
 #include <cooperative_groups.h>
 #include <cstdio>
 #include <cstring>
@@ -39,6 +40,18 @@ __global__ void sumDynamic(const int *in, int *out) {
     *out = sum;
   }
 }
+
+// Every CTA adds its number, and all see the sum behind the grid's barrier.
+__global__ void meet(int *x) {
+  auto grid = cooperative_groups::this_grid();
+  if (threadIdx.x == 0)
+    atomicAdd(x, int(blockIdx.x));
+  grid.sync();
+  if (threadIdx.x == 0)
+    x[1 + blockIdx.x] = *(volatile int *)x;
+}
+
+__global__ void mustBe(int value, int expected) { assert(value == expected); }
 
 __global__ void overrun(int *x) { x[64] = 1; }
 
@@ -85,6 +98,21 @@ int main(int argc, char **argv) {
   cudaMemcpy(host, device, 8, cudaMemcpyDeviceToHost);
   check(host[0] == 101 && host[1] == 100, "exchange");
 
+  // 0 + 1 + ... + 99; more CTAs than a host thread keeps otherwise.
+  const int ctas = 100;
+  int *sums;
+  cudaMalloc(&sums, (1 + ctas) * sizeof(int));
+  cudaMemset(sums, 0, (1 + ctas) * sizeof(int));
+  void *arguments[] = {&sums};
+  check(!cudaLaunchCooperativeKernel((void *)meet, ctas, 32, arguments, 0, 0),
+        "cooperative launch");
+  std::vector<int> met(1 + ctas);
+  cudaMemcpy(met.data(), sums, met.size() * sizeof(int),
+             cudaMemcpyDeviceToHost);
+  for (int sum : met)
+    check(sum == ctas * (ctas - 1) / 2, "grid barrier");
+  cudaFree(sums);
+
   // Managed memory has one address on both sides. 64 KiB of shared memory need
   // the attribute.
   int *managed;
@@ -101,6 +129,13 @@ int main(int argc, char **argv) {
   cudaFree(managed);
   check(!cudaFree(device), "free");
   check(cudaFree(device) == cudaErrorInvalidValue, "double free");
+
+  // A trap is reported by the next call that waits, and stays.
+  mustBe<<<1, 32>>>(1, 2);
+  check(cudaDeviceSynchronize() == cudaErrorAssert, "assertion");
+  check(cudaMalloc(&device, 4) == cudaErrorAssert, "sticky");
+  cudaDeviceReset();
+  check(cudaMalloc(&device, 4) == cudaSuccess, "reset");
   std::printf(failures ? "failed\n" : "passed\n");
   return failures;
 }

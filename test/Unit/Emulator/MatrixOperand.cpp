@@ -69,9 +69,10 @@ uint32_t draw(Element type, std::mt19937 &random) {
 }
 
 MatrixOperand::MatrixOperand(Element type, unsigned rows, unsigned storedBits,
-                             bool transposed, std::mt19937 &random)
-    : image(size_t(rows) * 32) {
-  unsigned k = 256 / storedBits;
+                             bool transposed, std::mt19937 &random,
+                             unsigned rowBytes)
+    : image(size_t(rows) * rowBytes) {
+  unsigned k = rowBytes * 8 / storedBits;
   // K-major: cores of 8 rows x 16 bytes, row groups 128 bytes apart.
   // MN-major: cores of 16 bytes of rows x 8 k, groups of k 128 bytes apart.
   unsigned leading = transposed ? 128 : rows / 8 * 128;

@@ -40,8 +40,8 @@ double decode(Element type, uint32_t code);
 /// types, anything but NaN and far exponents in the narrow ones.
 uint32_t draw(Element type, std::mt19937 &random);
 
-/// rows x K elements, K filling 32 bytes: codes, their image in shared memory,
-/// and leading and stride offset of the matrix descriptor.
+/// rows x K elements, K filling `rowBytes`: codes, their image in shared
+/// memory, and leading and stride offset of the matrix descriptor.
 struct MatrixOperand {
   /// By row, then by k.
   std::vector<uint32_t> codes;
@@ -51,7 +51,7 @@ struct MatrixOperand {
   /// `storedBits`: of an element with its padding; 16 padded elements of 4 or 6
   /// bits share 16 bytes, at their beginning.
   MatrixOperand(Element type, unsigned rows, unsigned storedBits,
-                bool transposed, std::mt19937 &random);
+                bool transposed, std::mt19937 &random, unsigned rowBytes = 32);
 };
 
 /// `text` with every `from` replaced.

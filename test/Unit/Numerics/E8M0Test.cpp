@@ -67,7 +67,7 @@ static int ceilCode(float value) {
 
 TEST(E8M0, DirectedRoundingFollowsTheLogarithm) {
   uint32_t failure = sweep([](uint32_t bits) {
-    float value = fromBits(bits);
+    float value = bitsToFloat(bits);
     return encodeScale(ScaleFormat::E8M0, value, ScaleRounding::TowardZero) ==
                floorCode(value) &&
            encodeScale(ScaleFormat::E8M0, value,
@@ -81,7 +81,7 @@ TEST(E8M0, DirectedRoundingAgreesWithCudaHeaders) {
   if (!oracle)
     GTEST_SKIP() << "built without the CUDA headers";
   uint32_t failure = sweep([&](uint32_t bits) {
-    float value = fromBits(bits);
+    float value = bitsToFloat(bits);
     for (ScaleRounding rounding :
          {ScaleRounding::TowardZero, ScaleRounding::TowardPositive})
       if (encodeScale(ScaleFormat::E8M0, value, rounding) !=
@@ -106,9 +106,9 @@ TEST(E8M0, WorkedConversions) {
     uint8_t floor, ceil;
   } rows[] = {{0.0f, 0, 0},
               {0x1p-127f, 0, 0},
-              {fromBits(0x00400001), 0, 1}, // the float above 2^-127
+              {bitsToFloat(0x00400001), 0, 1}, // the float above 2^-127
               {0x1p-126f, 1, 1},
-              {fromBits(0x00800001), 1, 2}, // the float above 2^-126
+              {bitsToFloat(0x00800001), 1, 2}, // the float above 2^-126
               {0.75f, 126, 127},
               {1.0f, 127, 127},
               {0x1.000002p0f, 127, 128},
@@ -184,7 +184,7 @@ TEST_P(PowerOfTwoRules, FollowTheirDefinitions) {
   // below 2^-126. Only MXINT8 (emax = 0) can see the difference there.
   float evenFrom = element == ElementFormat::MXINT8 ? 0x1p-126f : 0.0f;
   uint32_t failure = sweep([=](uint32_t bits) {
-    float amax = fromBits(bits);
+    float amax = bitsToFloat(bits);
     return ruleByte(element, ScaleRule::Floor, amax) ==
                expectedFloor(element, amax) &&
            ruleByte(element, ScaleRule::RCeil, amax) ==

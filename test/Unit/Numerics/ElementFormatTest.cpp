@@ -67,7 +67,7 @@ TEST_P(EveryElementFormat, IgnoresBitsAboveItsWidth) {
   for (unsigned byte = 0; byte < 256; ++byte) {
     float value = decodeElement(GetParam(), byte);
     float masked = decodeElement(GetParam(), byte & mask);
-    EXPECT_EQ(bitsOf(value), bitsOf(masked)) << "byte " << byte;
+    EXPECT_EQ(floatBits(value), floatBits(masked)) << "byte " << byte;
   }
 }
 
@@ -75,7 +75,7 @@ TEST_P(EveryElementFormat, RoundsToTheNearestValue) {
   std::vector<double> magnitudes = magnitudesOf(GetParam());
   std::vector<float> inputs = midpointInputs(magnitudes);
   for (uint32_t bits = 0; bits < 0x10000; ++bits)
-    inputs.push_back(fromBits(bits << 16));
+    inputs.push_back(bitsToFloat(bits << 16));
   for (float input : inputs) {
     if (std::isnan(input))
       continue;
@@ -152,7 +152,8 @@ TEST(ElementFormat, NaNAndInfinityCodes) {
 
 TEST(ElementFormat, NaNEncodesAsPTXDoes) {
   // PTX ISA "cvt": the largest positive value where there is no NaN.
-  for (float nan : {kNaN, -kNaN, fromBits(0x7F800001), fromBits(0xFFFFFFFF)}) {
+  for (float nan :
+       {kNaN, -kNaN, bitsToFloat(0x7F800001), bitsToFloat(0xFFFFFFFF)}) {
     EXPECT_EQ(encodeElement(ElementFormat::E2M1, nan), 0x07);
     EXPECT_EQ(encodeElement(ElementFormat::E2M3, nan), 0x1F);
     EXPECT_EQ(encodeElement(ElementFormat::E3M2, nan), 0x1F);

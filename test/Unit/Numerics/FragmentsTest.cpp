@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Numerics/Fragments.h"
+#include "fp4/Numerics/FloatBits.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -20,12 +21,7 @@ using namespace fp4::numerics;
 
 namespace {
 
-double fromBF16(uint32_t bits) {
-  bits <<= 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
+double fromBF16(uint32_t bits) { return bitsToFloat(bits << 16); }
 
 struct Matrix {
   ScaleFormat format;

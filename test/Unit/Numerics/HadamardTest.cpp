@@ -125,7 +125,7 @@ TEST_P(HadamardBlocks, FollowsTheContractedOrderOfRounding) {
   std::vector<float> result = input;
   hadamard(result.data(), result.size(), block);
   for (size_t i = 0; i < input.size(); ++i)
-    ASSERT_EQ(bitsOf(result[i]), bitsOf(expected[i])) << "at " << i;
+    ASSERT_EQ(floatBits(result[i]), floatBits(expected[i])) << "at " << i;
 }
 
 TEST(Hadamard, WorkedExamples) {

@@ -63,7 +63,7 @@ template <typename Encode>
 static void expectQuietNaN(const Layout &layout, Encode encode) {
   int quietBit = 1 << (layout.mantissaBits - 1);
   for (uint32_t bits : {0x7FC00000u, 0x7F800001u, 0x7FFFFFFFu, 0xFF800001u}) {
-    int code = encode(fromBits(bits));
+    int code = encode(bitsToFloat(bits));
     EXPECT_GT(code & 0x7FFF, layout.finiteCodes);
     EXPECT_TRUE(code & quietBit);
     EXPECT_EQ(code >> 15, static_cast<int>(bits >> 31));

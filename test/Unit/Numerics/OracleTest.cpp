@@ -29,7 +29,7 @@ protected:
         continue;
       ++compared;
       ASSERT_EQ(encodeElement(GetParam(), input), *expected)
-          << "input " << input << ", bits " << std::hex << bitsOf(input);
+          << "input " << input << ", bits " << std::hex << floatBits(input);
     }
     // Only NaN may be left out: below a hundredth of the inputs.
     EXPECT_GT(compared, 8'000'000u);

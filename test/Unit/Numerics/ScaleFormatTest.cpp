@@ -60,14 +60,14 @@ TEST_P(EveryScaleFormat, RoundsLikeASearchOverItsValues) {
   std::vector<double> magnitudes = magnitudesOf(GetParam());
   std::vector<float> inputs = midpointInputs(magnitudes);
   for (uint32_t bits = 0; bits <= 0x7F80; ++bits)
-    inputs.push_back(fromBits(bits << 16));
+    inputs.push_back(bitsToFloat(bits << 16));
   for (double value : magnitudes) {
     inputs.push_back(std::nextafter(static_cast<float>(value), 0.0f));
     inputs.push_back(std::nextafter(static_cast<float>(value), INFINITY));
   }
   SplitMix64 random(2);
   for (int i = 0; i < 1'000'000; ++i)
-    inputs.push_back(fromBits(random.next32() & 0x7FFFFFFF));
+    inputs.push_back(bitsToFloat(random.next32() & 0x7FFFFFFF));
   for (float input : inputs) {
     if (!(input >= 0))
       continue;

@@ -8,22 +8,9 @@
 #include "TestFloats.h"
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 using namespace fp4::numerics;
 using namespace fp4::numerics::test;
-
-uint32_t test::bitsOf(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return bits;
-}
-
-float test::fromBits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
 
 uint64_t SplitMix64::next() {
   state += 0x9E3779B97F4A7C15;
@@ -136,15 +123,15 @@ std::vector<float> test::midpointInputs(const std::vector<double> &magnitudes) {
 static std::vector<float> makeOracleInputs() {
   std::vector<float> inputs;
   for (uint32_t bits = 0; bits < 0x10000; ++bits)
-    inputs.push_back(fromBits(bits << 16));
+    inputs.push_back(bitsToFloat(bits << 16));
   SplitMix64 random(1);
   for (int i = 0; i < 4'000'000; ++i)
-    inputs.push_back(fromBits(random.next32()));
+    inputs.push_back(bitsToFloat(random.next32()));
   // 2^-20 .. 2^19 covers the codes of all formats and some of both outsides.
   for (int i = 0; i < 4'000'000; ++i) {
     uint32_t bits = random.next32();
     uint32_t field = 107 + (bits >> 23 & 0xFF) % 40;
-    inputs.push_back(fromBits((bits & 0x807FFFFF) | field << 23));
+    inputs.push_back(bitsToFloat((bits & 0x807FFFFF) | field << 23));
   }
   for (ElementFormat format : kElementFormats) {
     std::vector<float> midpoints = midpointInputs(magnitudesOf(format));

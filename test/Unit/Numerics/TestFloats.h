@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Bit casts, a fixed random generator, and the formats once more: as value
+// A fixed random generator, and the formats once more: as value
 // lists computed with ldexp from the sign/exponent/mantissa definition, so that
 // no test compares the library's table with itself.
 //
@@ -15,14 +15,12 @@
 #define FP4_TEST_UNIT_NUMERICS_TESTFLOATS_H
 
 #include "fp4/Numerics/ElementFormat.h"
+#include "fp4/Numerics/FloatBits.h"
 #include "fp4/Numerics/ScaleFormat.h"
 #include <cstdint>
 #include <vector>
 
 namespace fp4::numerics::test {
-
-uint32_t bitsOf(float value);
-float fromBits(uint32_t bits);
 
 /// Sebastiano Vigna's splitmix64; the same sequence on every platform.
 class SplitMix64 {

@@ -25,15 +25,29 @@ TEST(Names, RoundTrip) {
   for (auto order :
        {ColumnOrder::Natural, ColumnOrder::ActOrder, ColumnOrder::Group})
     EXPECT_EQ(parseColumnOrder(columnOrderName(order)), order);
-  for (auto rule :
-       {WeightScaleRule::AbsMax, WeightScaleRule::Floor, WeightScaleRule::Even,
-        WeightScaleRule::RCeil, WeightScaleRule::FourOverSix,
-        WeightScaleRule::Search, WeightScaleRule::Mse,
-        WeightScaleRule::FourThirds, WeightScaleRule::InLoop})
+  for (auto rule : {WeightScaleRule::AbsMax, WeightScaleRule::Floor,
+                    WeightScaleRule::Even, WeightScaleRule::RCeil,
+                    WeightScaleRule::FourOverSix, WeightScaleRule::Search,
+                    WeightScaleRule::Mse, WeightScaleRule::FourThirds,
+                    WeightScaleRule::AbsMax4, WeightScaleRule::WeightedMse,
+                    WeightScaleRule::LocalHessian, WeightScaleRule::InLoop})
     EXPECT_EQ(parseWeightScaleRule(weightScaleRuleName(rule)), rule);
   for (auto rule : {TensorScaleRule::Full, TensorScaleRule::Headroom,
                     TensorScaleRule::None})
     EXPECT_EQ(parseTensorScaleRule(tensorScaleRuleName(rule)), rule);
+  for (auto [alias, rule] :
+       {std::pair("absmax", WeightScaleRule::AbsMax),
+        std::pair("absmax6", WeightScaleRule::AbsMax),
+        std::pair("absmax4", WeightScaleRule::AbsMax4),
+        std::pair("four_over_six", WeightScaleRule::FourOverSix),
+        std::pair("sweep", WeightScaleRule::Search),
+        std::pair("fpq_mse", WeightScaleRule::Mse),
+        std::pair("wmse", WeightScaleRule::WeightedMse),
+        std::pair("local_hessian", WeightScaleRule::LocalHessian),
+        std::pair("in_loop", WeightScaleRule::InLoop),
+        std::pair("ceil", WeightScaleRule::RCeil),
+        std::pair("fpquant", WeightScaleRule::FourThirds)})
+    EXPECT_EQ(parseWeightScaleRule(alias), rule) << alias;
   EXPECT_EQ(parseAlgorithm("RTN"), std::nullopt);
   EXPECT_EQ(parseWeightScaleRule(""), std::nullopt);
 }
@@ -156,13 +170,25 @@ TEST(VerifyOptions, RejectsValuesOutOfRange) {
   options = gptq();
   options.format.blockRows = 3;
   EXPECT_EQ(verifyOptions(options).message(),
-            "block of 3 rows, expected a divisor of 64");
+            "block of 3 rows, expected a divisor of 128");
 
   options = gptq();
   options.algorithm = Algorithm::RTN;
   options.polishSweeps = 1;
   EXPECT_EQ(verifyOptions(options).message(),
             "polish sweeps need algorithm gptq, got rtn");
+
+  for (bool polishes : {false, true}) {
+    options = gptq();
+    options.arithmetic = Arithmetic::LLMCompressor;
+    EXPECT_TRUE(verifyOptions(options).ok());
+    options.polishSweeps = polishes;
+    if (!polishes)
+      options.scaleRule = WeightScaleRule::InLoop;
+    EXPECT_EQ(verifyOptions(options).message(),
+              "scale rule in-loop and polish sweeps need our own arithmetic, "
+              "got that of another tool");
+  }
 
   options = gptq();
   options.fixedTensorScale = 0.0f;

@@ -117,9 +117,13 @@ static Expected<ptx::TensorMap> encodeMap(const json &map, uint64_t address,
       {"32B", ptx::TensorMapSwizzle::B32},
       {"64B", ptx::TensorMapSwizzle::B64},
       {"128B", ptx::TensorMapSwizzle::B128}};
+  static const std::map<std::string, ptx::TensorMapType> types = {
+      {"uint8", ptx::TensorMapType::U8},
+      {"bfloat16", ptx::TensorMapType::BF16},
+      {"16u4_align16b", ptx::TensorMapType::U4Align16B},
+      {"16u6_align16b", ptx::TensorMapType::U6Align16B}};
   ptx::TensorMapParams params;
-  params.type = map["data_type"] == "bfloat16" ? ptx::TensorMapType::BF16
-                                               : ptx::TensorMapType::U8;
+  params.type = types.at(map["data_type"]);
   params.rank = map["shape"].size();
   params.globalAddress = address;
   for (unsigned i = 0; i < params.rank; ++i) {

@@ -34,6 +34,8 @@ struct Case {
   int64_t rows, columns, depth;
   std::string resultType = "f32";
   bool hasBias = false;
+  /// Adds a matrix of the result's type to the result.
+  bool hasResidual = false;
   std::string activation = "none";
   bool hasDynamicRows = false;
   std::string schedule = {};
@@ -75,6 +77,8 @@ public:
       scales.push_back(makeScale());
     for (int64_t i = 0; i < c.columns; ++i)
       bias.push_back(static_cast<int>(random() % 65) - 32);
+    for (int64_t i = 0; i < c.rows * c.columns; ++i)
+      residual.push_back(static_cast<int>(random() % 65) - 32);
   }
 
   std::string toModule() const {
@@ -84,7 +88,7 @@ public:
     std::string w = "!fp4.tensor<" + n + "x" + k + ", #fp4." + c.format + ">";
     std::string y = "tensor<" + rows + "x" + n + "x" + c.resultType + ">";
     std::string b = "tensor<" + n + "xf32>";
-    return "func.func @f(%x: " + x + ", %b: " + b + ") -> " + y +
+    return "func.func @f(%x: " + x + ", %b: " + b + ", %r: " + y + ") -> " + y +
            " {\n  %w = fp4.constant <elements = " + toHex(elements) +
            " : tensor<" + n + "x" + std::to_string(c.depth / 2) +
            "xi8>, scales = " + toHex(scales) + " : tensor<" + n + "x" +
@@ -96,7 +100,10 @@ public:
            (c.schedule.empty()
                 ? ""
                 : ", fp4gpu.schedule = #fp4gpu.schedule<" + c.schedule + ">") +
-           "} : " + x + ", " + w + " -> " + y + "\n  return %y : " + y +
+           "} : " + x + ", " + w + " -> " + y +
+           (c.hasResidual
+                ? "\n  %z = arith.addf %y, %r : " + y + "\n  return %z : " + y
+                : "\n  return %y : " + y) +
            "\n}\n";
   }
 
@@ -106,9 +113,17 @@ public:
     std::memcpy(x.data(), lhs.data(), x.size());
     std::memcpy(b.data(), bias.data(), b.size());
     arguments.arrays = {{"lhs", x}, {"bias", b}};
+    std::vector<uint8_t> &matrix = arguments.arrays["matrix0"];
+    matrix.resize(residual.size() * getResultBytes());
+    for (size_t i = 0; i < residual.size(); ++i) {
+      uint16_t narrow = roundToBF16(residual[i]);
+      std::memcpy(&matrix[i * getResultBytes()],
+                  getResultBytes() == 2 ? static_cast<void *>(&narrow)
+                                        : const_cast<float *>(&residual[i]),
+                  getResultBytes());
+    }
     // A pattern that no result has, to see what was not stored.
-    arguments.arrays["out"].assign(
-        c.rows * c.columns * (c.resultType == "f32" ? 4 : 2), 0xff);
+    arguments.arrays["out"].assign(c.rows * c.columns * getResultBytes(), 0xff);
     arguments.values["rows"] = c.rows;
     return arguments;
   }
@@ -126,6 +141,9 @@ public:
   }
 
   double getBias(int64_t column) const { return bias[column]; }
+  double getResidual(int64_t row, int64_t column) const {
+    return c.hasResidual ? residual[row * c.columns + column] : 0;
+  }
 
   double finish(double sum, int64_t column) const {
     double x = sum + (c.hasBias ? bias[column] : 0);
@@ -136,6 +154,7 @@ public:
 
 private:
   bool isNVFP4() const { return c.format == "nvfp4"; }
+  size_t getResultBytes() const { return c.resultType == "f32" ? 4 : 2; }
   int64_t getBlock() const { return isNVFP4() ? 16 : 32; }
 
   uint16_t makeActivation() {
@@ -172,7 +191,7 @@ private:
   std::mt19937 random;
   std::vector<uint16_t> lhs;
   std::vector<uint8_t> elements, scales;
-  std::vector<float> bias;
+  std::vector<float> bias, residual;
 };
 
 /// What an element may differ by from the exact one.
@@ -196,16 +215,20 @@ void compare(const Case &c, const Operands &operands,
     int64_t row = i / c.columns, column = i % c.columns;
     auto [sum, magnitude] = operands.dot(row, column);
     double expected = operands.finish(sum, column), got;
+    double residual = operands.getResidual(row, column);
     if (c.resultType == "bf16") {
       uint16_t bits;
       std::memcpy(&bits, &out[2 * i], 2);
       got = toDouble(bits);
       if (c.isExact)
         expected = toDouble(roundToBF16(expected));
+      if (c.isExact && c.hasResidual)
+        expected = toDouble(roundToBF16(expected + residual));
     } else {
       float value;
       std::memcpy(&value, &out[4 * i], 4);
       got = value;
+      expected += residual;
     }
     double linear = sum + (c.hasBias ? operands.getBias(column) : 0);
     double tolerance = getTolerance(c, linear, magnitude, expected);
@@ -272,6 +295,9 @@ TEST_P(DecodeMatmul, Epilogues) {
   check(target, c);
   c.activation = "relu";
   check(target, c);
+  c.hasResidual = true;
+  check(target, c);
+  c.hasResidual = false;
   c.activation = "silu";
   c.resultType = "f32";
   check(target, c);
@@ -348,6 +374,8 @@ TEST(SM90WarpgroupMatmul, RaggedEdges) {
   for (int64_t depth : {16, 144, 720}) {
     Case c{"nvfp4", 37, 200, depth, "bf16"};
     c.schedule = "tile = 32x128x128, stages = 3, warps = 1x8";
+    check("sm_90a", c);
+    c.hasResidual = true;
     check("sm_90a", c);
     c.resultType = "f32";
     c.hasDynamicRows = true;

@@ -13,24 +13,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "fp4/Numerics/FloatBits.h"
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <gtest/gtest.h>
 
+using fp4::numerics::bitsToFloat;
+using fp4::numerics::floatBits;
+
 namespace {
-
-float fromBits(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-uint32_t toBits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
 
 struct Reciprocal {
   float high, low;
@@ -40,7 +31,7 @@ struct Reciprocal {
 /// Starts `error` units in the last place from 1 / d, as an approximate
 /// instruction may.
 Reciprocal reciprocal(float d, int error) {
-  float start = fromBits(toBits(1.0f / d) + error);
+  float start = bitsToFloat(floatBits(1.0f / d) + error);
   float high = std::fma(start, std::fma(-d, start, 1.0f), start);
   return {high, high * std::fma(-d, high, 1.0f)};
 }
@@ -53,7 +44,7 @@ int countWrong(float d, const Reciprocal &inverse, int threshold) {
   float x = d * limit;
   int wrong = 0;
   for (int step = -1; step <= 1; ++step) {
-    float near = fromBits(toBits(x) + step);
+    float near = bitsToFloat(floatBits(x) + step);
     wrong += compare(inverse.divide(near), limit) != compare(near / d, limit);
   }
   return wrong;
@@ -66,7 +57,7 @@ constexpr uint32_t kOnes = (1u << 23) - 1;
 TEST(Division, EveryDivisorForE2M1) {
   int64_t wrong = 0;
   for (uint32_t mantissa = 0; mantissa < kOnes; ++mantissa) {
-    float d = fromBits(0x3F800000 | mantissa);
+    float d = bitsToFloat(0x3F800000 | mantissa);
     Reciprocal inverse = reciprocal(d, static_cast<int>(mantissa % 3) - 1);
     for (int threshold : {16, 20, 24, 28})
       wrong += countWrong(d, inverse, threshold);
@@ -78,7 +69,7 @@ TEST(Division, EveryDivisorForE2M1) {
 TEST(Division, SampledDivisorsForE4M3) {
   int64_t wrong = 0;
   for (uint32_t mantissa = 0; mantissa < kOnes; mantissa += 61) {
-    float d = fromBits(0x3F800000 | mantissa);
+    float d = bitsToFloat(0x3F800000 | mantissa);
     Reciprocal inverse = reciprocal(d, static_cast<int>(mantissa % 3) - 1);
     for (int threshold = 16; threshold < 32; ++threshold)
       wrong += countWrong(d, inverse, threshold);
@@ -88,7 +79,7 @@ TEST(Division, SampledDivisorsForE4M3) {
 
 // The one mantissa that needs another low part, and needs it.
 TEST(Division, MantissaOfOnes) {
-  float d = fromBits(0x3F800000 | kOnes);
+  float d = bitsToFloat(0x3F800000 | kOnes);
   EXPECT_GT(countWrong(d, reciprocal(d, 0), 16), 0);
   Reciprocal repaired{0.5f, 0x1p-25f * (1 + 0x1p-23f)};
   for (int threshold = 16; threshold < 32; ++threshold)
@@ -101,7 +92,7 @@ TEST(Division, BySix) {
   Reciprocal inverse{high, high * std::fma(-6.0f, high, 1.0f)};
   int64_t wrong = 0;
   for (uint32_t mantissa = 0; mantissa <= kOnes; ++mantissa) {
-    float x = fromBits(0x3F800000 | mantissa);
+    float x = bitsToFloat(0x3F800000 | mantissa);
     wrong += inverse.divide(x) != x / 6.0f;
   }
   EXPECT_EQ(wrong, 0);

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatmulCase.h"
+#include "fp4/Numerics/BlockFormat.h"
 #include <cmath>
 #include <cstring>
 #include <sstream>
@@ -26,6 +27,7 @@ std::string Case::describe() const {
      << rows << "x" << columns << "x" << depth << " " << resultType
      << (hasBias ? " bias" : "") << " " << activation << " " << tail
      << (isRandom ? " random" : "")
+     << (quantizedTo.empty() ? "" : " to " + quantizedTo + " " + scaleRule)
      << (schedule.empty() ? "" : " <" + schedule + ">");
   return os.str();
 }
@@ -69,11 +71,39 @@ static std::string printWeight(const Case &c, const std::string &name,
   int64_t block = c.format == "nvfp4" ? 16 : 32;
   std::string rows = std::to_string(c.columns);
   return "  " + name + " = fp4.constant <elements = dense<0> : tensor<" + rows +
-         "x" + std::to_string(c.depth / (c.format[4] == '8' ? 1 : 2)) +
+         "x" + std::to_string(c.depth * (c.getWeightFormat()[4] - '0') / 8) +
          "xi8>, scales = dense<0> : tensor<" + rows + "x" +
          std::to_string(c.depth / block) + "xi8>" +
          (block == 16 ? ", tensor_scale = 1.0 : f32" : "") + "> : " + type +
          "\n";
+}
+
+/// The types of prepacked elements and scales.
+static std::pair<std::string, std::string> getBlockTypes(const Case &c) {
+  int64_t block = c.quantizedTo == "nvfp4" ? 16 : 32;
+  std::string rows = c.hasDynamicRows ? "?" : std::to_string(c.rows);
+  std::string tiles =
+      c.hasDynamicRows ? "?" : std::to_string((c.rows + 127) / 128);
+  return {"tensor<" + rows + "x" + std::to_string(c.columns / 2) + "xi8>",
+          "tensor<" + tiles + "x" +
+              std::to_string((c.columns / block + 3) / 4) + "x32x4x4xi8>"};
+}
+
+/// Quantizes `value` of type `type` and returns its arrays.
+static std::string printQuantization(const Case &c, const std::string &value,
+                                     const std::string &type) {
+  auto [elements, scales] = getBlockTypes(c);
+  bool isNVFP4 = c.quantizedTo == "nvfp4";
+  std::string rows = c.hasDynamicRows ? "?" : std::to_string(c.rows);
+  std::string blocks = "!fp4.tensor<" + rows + "x" + std::to_string(c.columns) +
+                       ", #fp4." + c.quantizedTo + ">";
+  return "  %q = fp4.quantize " + value +
+         (isNVFP4 ? " tensor_scale(%ts)" : "") +
+         " {scale_rule = #fp4.scale_rule<" + c.scaleRule + ">} : " + type +
+         " -> " + blocks + "\n  %e, %s" + (isNVFP4 ? ", %t" : "") +
+         " = fp4gpu.prepack %q : " + blocks + " -> " + elements + ", " +
+         scales + (isNVFP4 ? ", tensor<f32>" : "") +
+         "\n  return %e, %s : " + elements + ", " + scales + "\n}\n";
 }
 
 std::string Case::toModule() const {
@@ -89,9 +119,13 @@ std::string Case::toModule() const {
   std::string attribute =
       schedule.empty() ? ""
                        : "fp4gpu.schedule = #fp4gpu.schedule<" + schedule + ">";
-  std::string module = "func.func @f(%x: " + lhs + ", %w: " + rhs +
-                       ", %b: " + bias + ", %r: " + result + ", %v: " + vector +
-                       ") -> " + result + " {\n";
+  std::string module =
+      "func.func @f(%x: " + lhs + ", %w: " + rhs + ", %b: " + bias +
+      ", %r: " + result + ", %v: " + vector + ", %ts: f32) -> " +
+      (quantizedTo.empty() ? result
+                           : "(" + getBlockTypes(*this).first + ", " +
+                                 getBlockTypes(*this).second + ")") +
+      " {\n";
   if (isGated())
     module += printWeight(*this, "%g", rhs) + printWeight(*this, "%h", rhs);
   module += "  %y = fp4.matmul %x, " + std::string(isGated() ? "%g " : "%w ") +
@@ -101,6 +135,9 @@ std::string Case::toModule() const {
   if (isGated())
     module += "  %u = fp4.matmul %x, %h {" + attribute + "}" + signature;
   module += printTail(*this, result);
+  if (!quantizedTo.empty())
+    return module +
+           printQuantization(*this, tail.empty() ? "%y" : "%z", result);
   return module + "  return " + (tail.empty() ? "%y" : "%z") + " : " + result +
          "\n}\n";
 }
@@ -122,28 +159,40 @@ static double decodeE4M3(unsigned code) {
                   : std::ldexp(mantissa, -9);
 }
 
+int Matrix::getMantissa() const {
+  if (format == "mxfp6e2m3" || format == "mxfp8e4m3")
+    return 3;
+  return format == "mxfp6e3m2" || format == "mxfp8e5m2" ? 2 : 1;
+}
+
+int Matrix::getBias() const {
+  // 2^(bits of the exponent - 1) - 1.
+  return (1 << (getBits() - getMantissa() - 2)) - 1;
+}
+
 double Matrix::decode(unsigned code) const {
-  if (!is8Bit())
-    return decodeE2M1(code);
-  double sign = code & 0x80 ? -1 : 1;
-  if (format == "mxfp8e4m3")
-    return sign * decodeE4M3(code & 0x7f);
-  // Two bits of mantissa, exponents from 2^-14.
-  int exponent = code >> 2 & 31, mantissa = code & 3;
-  return sign * (exponent ? std::ldexp(4 + mantissa, exponent - 17)
-                          : std::ldexp(mantissa, -16));
+  int bits = getBits(), mantissaBits = getMantissa();
+  int mantissa = code & ((1 << mantissaBits) - 1);
+  int exponent = (code & ((1 << (bits - 1)) - 1)) >> mantissaBits;
+  double sign = code >> (bits - 1) ? -1 : 1;
+  int least = 1 - getBias() - mantissaBits;
+  return sign * (exponent ? std::ldexp((1 << mantissaBits) + mantissa,
+                                       least + exponent - 1)
+                          : std::ldexp(mantissa, least));
 }
 
 /// A finite code; with exact data one of a value of e2m1.
 static uint8_t drawCode(const Matrix &matrix, bool isExact,
                         std::mt19937 &random) {
   uint8_t code = random() % 16;
-  if (!matrix.is8Bit())
+  if (matrix.getBits() == 4)
     return code;
+  if (!isExact && matrix.getBits() == 6)
+    return random() % 64;
   if (!isExact) // 0x7f is NaN in e4m3, 0x7c and up infinite or NaN in e5m2.
     return (random() & 0x80) | random() % 0x7c;
   double value = decodeE2M1(code);
-  unsigned wide = code & 8 ? 0x80 : 0;
+  unsigned wide = code & 8 ? 1u << (matrix.getBits() - 1) : 0;
   while (matrix.decode(wide) != value)
     ++wide;
   return wide;
@@ -173,14 +222,13 @@ double Matrix::at(int64_t row, int64_t k) const {
 }
 
 std::vector<uint8_t> Matrix::packElements() const {
-  if (is8Bit())
-    return codes;
-  int64_t rowBytes = (depth + 31) / 32 * 16;
+  int bits = getBits();
+  int64_t rowBytes = (depth * bits + 127) / 128 * 16;
   std::vector<uint8_t> bytes(rows * rowBytes);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t k = 0; k < depth; k += 2)
-      bytes[r * rowBytes + k / 2] =
-          codes[r * depth + k] | codes[r * depth + k + 1] << 4;
+    for (int64_t at = 0; at < depth * bits; ++at)
+      bytes[r * rowBytes + at / 8] |=
+          (codes[r * depth + at / bits] >> (at % bits) & 1) << (at % 8);
   return bytes;
 }
 
@@ -267,7 +315,9 @@ public:
       return result.message();
     if (statistics)
       *statistics = *result;
-    return compare(arguments.arrays["out"]);
+    return c.quantizedTo.empty() ? compare(arguments.arrays["out"])
+                                 : compareBlocks(arguments.arrays["elements"],
+                                                 arguments.arrays["scales"]);
   }
 
 private:
@@ -296,7 +346,13 @@ private:
       arguments.arrays["matrix0"] = toResultType(residual);
     size_t width = c.resultType == "f32" ? 4 : 2;
     // A pattern that no result has, to see what was not stored.
-    arguments.arrays["out"].assign(c.rows * c.columns * width, 0xff);
+    if (c.quantizedTo.empty()) {
+      arguments.arrays["out"].assign(c.rows * c.columns * width, 0xff);
+    } else {
+      arguments.arrays["elements"].assign(c.rows * c.columns / 2, 0xff);
+      arguments.arrays["scales"].assign(getScaleBytes(), 0xff);
+      arguments.arrays["out_tensor_scale"] = toBytes<float>({3.0f});
+    }
     arguments.values["rows"] = c.rows;
     return arguments;
   }
@@ -374,6 +430,38 @@ private:
     uint16_t value;
     std::memcpy(&value, &out[2 * i], 2);
     return fromBF16(value);
+  }
+
+  int64_t getBlock() const { return c.quantizedTo == "nvfp4" ? 16 : 32; }
+  int64_t getScaleBytes() const {
+    return (c.rows + 127) / 128 * ((c.columns / getBlock() + 3) / 4) * 512;
+  }
+
+  /// Codes and scales must be those of fp4.quantize, whose meaning Numerics is,
+  /// and the padding of scales zero.
+  std::string compareBlocks(const std::vector<uint8_t> &elements,
+                            const std::vector<uint8_t> &scales) {
+    std::vector<float> values;
+    for (int64_t i = 0; i < c.rows * c.columns; ++i)
+      values.push_back(round(expected(i / c.columns, i % c.columns).first));
+    Matrix blocks(c.quantizedTo, c.rows, c.columns, true, random);
+    numerics::QuantizeOptions options;
+    options.rule = *numerics::parseScaleRule(c.scaleRule);
+    numerics::quantizeBlocks(*numerics::parseBlockFormat(c.quantizedTo),
+                             options, values.data(), c.rows, c.columns, 3.0f,
+                             blocks.codes.data(), blocks.scaleCodes.data());
+    std::vector<uint8_t> codes = blocks.packElements();
+    std::vector<uint8_t> layout = blocks.layOutScales();
+    for (size_t i = 0; i < layout.size(); ++i)
+      if (scales[i] != layout[i])
+        return "byte " + std::to_string(i) + " of the scales: expected " +
+               std::to_string(layout[i]) + ", got " + std::to_string(scales[i]);
+    for (size_t i = 0; i < codes.size(); ++i)
+      if (elements[i] != codes[i])
+        return "elements 2 " + std::to_string(i) + " and on: expected " +
+               std::to_string(codes[i]) + ", got " +
+               std::to_string(elements[i]);
+    return "";
   }
 
   std::string compare(const std::vector<uint8_t> &out) {

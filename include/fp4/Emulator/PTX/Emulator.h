@@ -79,6 +79,8 @@ public:
 
   std::vector<KernelInfo> kernels() const;
   Expected<KernelInfo> kernel(std::string_view name) const;
+  /// Bytes of a .global or .const variable.
+  Expected<uint64_t> variableBytes(std::string_view name) const;
   /// 90 for sm_90a.
   unsigned target() const;
   const std::shared_ptr<ModuleData> &data() const { return contents; }
@@ -116,6 +118,10 @@ struct LaunchConfig {
   /// Zeros: what the kernel's .reqnctapercluster says, else 1 x 1 x 1.
   Dim3 cluster = {0, 0, 0};
   uint32_t dynamicSharedBytes = 0;
+  /// Gives %envreg1 (high half) and %envreg2 (low half) the address of two zero
+  /// words, where the CTAs of a grid of cooperative groups meet. CTAs may wait
+  /// for one another in any launch.
+  bool cooperative = false;
 };
 
 struct LaunchOptions {
@@ -187,6 +193,11 @@ public:
 
   /// The device address of a .global or .const variable of `module`.
   Expected<uint64_t> symbolAddress(const Module &module, std::string_view name);
+
+  /// What `launch` refuses before anything runs: an unknown kernel, a shape, a
+  /// number of parameter bytes or an amount of shared memory that can't be.
+  Status checkLaunch(const Module &module, std::string_view kernel,
+                     const LaunchConfig &config, size_t paramBytes) const;
 
   /// Runs `kernel` to its end. `params` is the parameter block: every parameter
   /// at its natural alignment, in order (KernelInfo::params says where).

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// One line of standard error that is written over while fp4-quantize runs, and
+// the reports that feed it.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_HOST_PROGRESSLINE_H
 #define FP4_MODEL_HOST_PROGRESSLINE_H

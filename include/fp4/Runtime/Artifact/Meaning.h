@@ -42,6 +42,9 @@ struct ExpectedOutput {
   /// The exact values in double precision, and how far a float32 accumulation
   /// in any order may be from each. Empty: the bytes must be equal.
   std::vector<double> values, bounds;
+  /// Of equal bytes: the bits that are compared, all if it is empty. Codes of
+  /// values that lie at a threshold within their bound are not.
+  std::vector<uint8_t> mask = {};
 };
 
 /// The outputs of `kernel` on these inputs. Fails for a kind that is not known.

@@ -297,23 +297,15 @@ void ActivationKernel::storeElements(const Place &place,
 void ActivationKernel::storeScales(const Place &place,
                                    ArrayRef<QuantizedBlock> blocks) {
   int64_t block = plan.quantize.getFormat().getBlockCols();
-  int64_t rowTileBytes =
-      plan.quantize.getScales().getType().getDimSize(1) * 512;
   Value codes = b.select(place.isFirstInside, blocks[0].scaleCode, b.i32(0));
   if (blocks.size() == 2) {
     Value second =
         b.select(place.isSecondInside, blocks[1].scaleCode, b.i32(0));
     codes = b.bitOr(codes, b.shiftLeft(second, 8));
   }
-  Value rowInTile = b.bitAnd(place.row, kScaleTileRows - 1);
-  Value inEntry = b.add(b.mul(b.bitAnd(rowInTile, 31), 16),
-                        b.mul(b.shiftRight(rowInTile, 5), 4));
-  Value blockIndex = b.div(place.column, b.i32(block));
-  Value inTile = b.add(inEntry, b.bitAnd(blockIndex, 3));
-  Value offset = b.createOrFold<arith::MulIOp>(
-      b.extend(b.shiftRight(place.row, 7)), b.i64(rowTileBytes));
-  offset = b.createOrFold<arith::AddIOp>(
-      offset, b.extend(b.add(b.mul(b.shiftRight(blockIndex, 2), 512), inTile)));
+  Value offset =
+      getScaleOffset(b, place.row, b.div(place.column, b.i32(block)),
+                     plan.quantize.getScales().getType().getDimSize(1));
   unsigned bytes = blocks.size();
   b.store(
       b.truncate(codes, 8 * bytes),

@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "BlockQuantizer.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include <cmath>
 
 using namespace mlir;
@@ -35,6 +36,16 @@ static constexpr int64_t kMantissaMask = 0x007FFFFF;
 static constexpr int64_t kMagicBits = 0x4B400000;
 /// Quotients from 5 on get the largest code; below 7 no line exceeds it.
 static constexpr float kSafeQuotient = 6.5f;
+
+Value getScaleOffset(KernelBuilder &b, Value row, Value block, int64_t chunks) {
+  Value inTile = b.add(b.mul(b.bitAnd(row, 31), 16),
+                       b.mul(b.bitAnd(b.shiftRight(row, 5), 3), 4));
+  inTile = b.add(inTile, b.bitAnd(block, 3));
+  Value start = b.createOrFold<arith::MulIOp>(b.extend(b.shiftRight(row, 7)),
+                                              b.i64(chunks * 512));
+  return b.createOrFold<arith::AddIOp>(
+      start, b.extend(b.add(b.mul(b.shiftRight(block, 2), 512), inTile)));
+}
 
 //===----------------------------------------------------------------------===//
 // Division

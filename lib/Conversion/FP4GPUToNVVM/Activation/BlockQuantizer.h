@@ -25,6 +25,11 @@ struct QuantizedBlock {
   mlir::Value scaleCode;
 };
 
+/// Where the scale of a row and block is, in bytes, in the 128x4 array of a
+/// matrix with `chunks` times 4 blocks a row. 64-bit.
+mlir::Value getScaleOffset(KernelBuilder &builder, mlir::Value row,
+                           mlir::Value block, int64_t chunks);
+
 class BlockQuantizer {
 public:
   using Value = mlir::Value;

@@ -40,6 +40,8 @@ FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel, const GPUArch &arch) {
   if (failed(parts))
     return failure();
   DecodePlan plan{*parts, findProduct(kernel)};
+  if (failed(checkPlainEpilogue(plan)))
+    return failure();
   MmaDecodeOp product = plan.product;
   FailureOr<TilePlan> lhs = planTile(plan, product, product.getLhs(), {}, true);
   FailureOr<TilePlan> rhs =

@@ -257,6 +257,7 @@ void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
 
 void StreamMatmul::emitConsumer(Value thread, Value lane, Value warp) {
   decoder.begin(lane);
+  skeleton.waitForMatrices();
   int64_t registers = tileRows * kUnitRows / 32;
   Values zeros(registers, b.f32(0.0f));
   ring.forTiles([&](const DecodeTile &tile) {
@@ -324,13 +325,7 @@ void StreamMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerStreamMatmul(DecodePlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  StreamMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<StreamMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu

@@ -209,13 +209,12 @@ void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                        b.mul(warp, 16));
   SmallVector<Value> results;
   for (int64_t i = 0; i < 4; ++i) {
-    Value own = b.add(b.add(column, g), 8 * (i / 2));
-    if (skeleton.isRagged(1)) {
-      Value last = b.add(skeleton.size(1), -1);
-      own = b.select(b.less(own, last), own, last);
-    }
+    Value ownRow = skeleton.clamp(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
+    Value ownColumn = skeleton.clamp(1, b.add(b.add(column, g), 8 * (i / 2)));
     Values operands = {sums[i]};
-    for (const Values &vector : skeleton.loadColumns(own, 1))
+    for (const Values &vector :
+         llvm::concat<Values>(skeleton.loadColumns(ownColumn, 1),
+                              skeleton.loadMatrices(ownRow, ownColumn, 1)))
       operands.push_back(vector.front());
     results.push_back(skeleton.emitElement(operands));
   }
@@ -300,6 +299,7 @@ void WarpgroupMatmul::emitConsumer(Value blockThread) {
       int64_t(1) << 16 | int64_t(64) << 32 | int64_t(1) << 62;
   descriptorBase =
       b.createOrFold<arith::AddIOp>(b.extend(start), b.i64(kLayout));
+  skeleton.waitForMatrices();
   Values zeros(getAccumulators(), b.f32(0.0f));
   ring.forTiles([&](const DecodeTile &tile) {
     Values sums = ring.forStages(
@@ -358,13 +358,7 @@ void WarpgroupMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerWarpgroupMatmul(DecodePlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  WarpgroupMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<WarpgroupMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu

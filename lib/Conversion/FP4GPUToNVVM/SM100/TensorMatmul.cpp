@@ -78,11 +78,14 @@ int64_t TensorMatmul::getColumns() const {
 }
 
 LogicalResult TensorMatmul::check() {
+  if (failed(checkPlainEpilogue(plan)))
+    return failure();
   ScheduleAttr schedule = plan.schedule;
   if (plan.lhs.getBits() != 4)
     return plan.kernel.emitOpError()
            << "expected f4E2M1FN elements for " << plan.arch->name << ", got "
-           << plan.lhs.type.getElementType()
+           << plan.lhs.type.getElementType() << " and "
+           << plan.rhs.type.getElementType()
            << "; sm_120a, sm_120f and sm_121a have kernels for them";
   if (schedule.getTileM() != 128 ||
       !llvm::is_contained({128, 256}, schedule.getTileN()) ||
@@ -266,13 +269,7 @@ void TensorMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM100(KernelPlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  TensorMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<TensorMatmul>(plan, device);
 }
 
 } // namespace fp4::gpu

@@ -26,7 +26,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Families.h"
-#include "../KernelSkeleton.h"
+#include "QuantizedEpilogue.h"
 
 using namespace mlir;
 
@@ -47,7 +47,7 @@ struct WarpSide {
 
 class WarpMatmul {
 public:
-  WarpMatmul(KernelPlan &plan, KernelBuilder &builder)
+  WarpMatmul(KernelPlan &plan, RealBuilder &builder)
       : plan(plan), b(builder), skeleton(plan, builder),
         isSwapped(plan.schedule.getSwapped()),
         sideA(makeSide(plan.lhs, plan.lhsScales, plan.getAccRows(),
@@ -62,7 +62,7 @@ public:
 
 private:
   /// The depth of an instruction in bytes of a row: 64 elements of 4 bits or 32
-  /// of 8. Fragments are the same.
+  /// in bytes. Fragments are the same.
   static constexpr int64_t kStepBytes = 32;
   /// 8 warps of the one and 4 of the other have 64 K registers together.
   static constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
@@ -96,14 +96,16 @@ private:
   void emitEpilogue(Value m, Value n, ValueRange accumulators);
   void storeRowPairs(Value row, Value column, ValueRange accumulators);
   void storeTransposed(Value row, Value column, ValueRange accumulators);
+  void storeQuantized(Value row, Value column, ValueRange accumulators);
   Value getFragmentAddress(const WarpSide &side, Value stage, Value laneRow,
                            Value chunk);
+  Values loadMatrices(const WarpSide &side, Value source);
   SmallVector<Values> loadFragmentsA(Value stage, int64_t step);
   void loadFragmentsB(Value stage, int64_t step, SmallVector<Values> &blocks);
   Values loadScales(const WarpSide &side, Value stage, int64_t chunk);
 
   KernelPlan &plan;
-  KernelBuilder &b;
+  RealBuilder &b;
   KernelSkeleton skeleton;
   bool isSwapped;
   WarpSide sideA, sideB;
@@ -130,6 +132,13 @@ LogicalResult WarpMatmul::check() {
   if (plan.epilogue.getGated() && !isSwapped && getColumnBlocks() == 1)
     return fail() << "warps that own at least 16 columns of a gated product, "
                      "got 8";
+  if (std::optional<FormatAttr> format = plan.epilogue.getFormat()) {
+    int64_t columns = plan.getResultColumns() / plan.schedule.getWarpsN();
+    if (columns % format->getBlockCols() != 0)
+      return fail() << "warps that own whole blocks of "
+                    << format->getBlockCols() << " scaled results, got "
+                    << columns << " columns";
+  }
   int64_t bytes = plan.getRingBytes() + 16 * plan.schedule.getStages();
   if (bytes > plan.arch->sharedBytes)
     return fail() << "at most " << plan.arch->sharedBytes
@@ -158,6 +167,13 @@ Value WarpMatmul::getFragmentAddress(const WarpSide &side, Value stage,
   return b.at(skeleton.tileAddress(side.elements, stage), offset);
 }
 
+/// Four matrices of 8 rows by 16 bytes.
+Values WarpMatmul::loadMatrices(const WarpSide &side, Value source) {
+  if (side.elements.isSpread())
+    return b.loadSpreadMatrixX4(source, side.elements.getSourceBits());
+  return b.loadMatrixX4(source);
+}
+
 /// Blocks of 16 rows: lane l gives the address of row l % 16 and chunk l / 16
 /// of the two that make up the depth of an instruction.
 SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
@@ -166,7 +182,7 @@ SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
   SmallVector<Values> fragments;
   for (int64_t i = 0; i < getRowBlocks(); ++i)
     fragments.push_back(
-        b.loadMatrixX4(b.at(base, i * 16 * sideA.elements.getRowBytes())));
+        loadMatrices(sideA, b.at(base, i * 16 * sideA.elements.getRowBytes())));
   return fragments;
 }
 
@@ -190,7 +206,7 @@ void WarpMatmul::loadFragmentsB(Value stage, int64_t step,
   Value base = getFragmentAddress(sideB, stage, row, b.add(chunk, 2 * step));
   for (int64_t j = 0; j < getColumnBlocks(); j += 2) {
     Values four =
-        b.loadMatrixX4(b.at(base, j * 8 * sideB.elements.getRowBytes()));
+        loadMatrices(sideB, b.at(base, j * 8 * sideB.elements.getRowBytes()));
     blocks.push_back({four[0], four[1]});
     blocks.push_back({four[2], four[3]});
   }
@@ -218,7 +234,7 @@ Values WarpMatmul::loadScales(const WarpSide &side, Value stage,
 
 Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
   // An instruction takes 4 scales of 16 elements, a whole word, or, of 32
-  // elements, 2 with 4 bits and 1 with 8: a word serves two or four steps.
+  // elements, 2 with 4 bits and 1 with bytes: a word serves two or four steps.
   int64_t scalesPerStep =
       kStepBytes * 8 / plan.lhs.getBits() / plan.mma.getBlockSize();
   int64_t stepsPerWord = 4 / scalesPerStep;
@@ -297,6 +313,42 @@ void WarpMatmul::storeTransposed(Value row, Value column,
   }
 }
 
+/// `row` is that of the lane's first element, `column` the first of the warp.
+void WarpMatmul::storeQuantized(Value row, Value column,
+                                ValueRange accumulators) {
+  int64_t products = plan.epilogue.getGated() ? 2 : 1;
+  auto getRow = [&](Value index) -> Value {
+    if (!isSwapped)
+      return b.add(row, b.mul(index, 8));
+    return b.add(row,
+                 b.add(b.mul(b.shiftRight(index, 1), 8), b.bitAnd(index, 1)));
+  };
+  auto getAccumulators = [&](int64_t index, int64_t eight) {
+    SmallVector<Values> lists;
+    for (int64_t i = eight * products; i < (eight + 1) * products; ++i) {
+      int64_t block = isSwapped ? getBlock(i / 2, index / 2) + 2 * (i % 2)
+                                : getBlock(index / 2, i);
+      lists.push_back(
+          isSwapped ? Values{accumulators[block + index % 2]}
+                    : Values(accumulators.slice(block + 2 * (index % 2), 2)));
+    }
+    return lists;
+  };
+  const WarpSide &rows = isSwapped ? sideB : sideA;
+  const WarpSide &columns = isSwapped ? sideA : sideB;
+  WarpResults results{};
+  results.lanes = isSwapped ? 8 : 4;
+  results.stride = isSwapped ? 4 : 1;
+  results.rows = rows.extent / 8 * (isSwapped ? 2 : 1);
+  results.blocks =
+      columns.extent / products / plan.epilogue.getFormat()->getBlockCols();
+  results.lane = isSwapped ? group : member;
+  results.column = column;
+  results.getRow = getRow;
+  results.getAccumulators = getAccumulators;
+  QuantizedEpilogue(plan, b, skeleton).store(results);
+}
+
 void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
   const WarpSide &rows = isSwapped ? sideB : sideA;
   const WarpSide &columns = isSwapped ? sideA : sideB;
@@ -304,7 +356,9 @@ void WarpMatmul::emitEpilogue(Value m, Value n, ValueRange accumulators) {
   Value warpColumn = b.shiftRight(columns.row, plan.epilogue.getGated());
   Value column = b.add(b.mul(n, plan.getResultColumns()), warpColumn);
   Value pair = b.mul(member, 2);
-  if (isSwapped)
+  if (plan.epilogue.getScales())
+    storeQuantized(b.add(row, isSwapped ? pair : group), column, accumulators);
+  else if (isSwapped)
     storeTransposed(b.add(row, pair), b.add(column, group), accumulators);
   else
     storeRowPairs(b.add(row, group), b.add(column, pair), accumulators);
@@ -358,6 +412,10 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
               return next;
             });
         emitEpilogue(m, n, ValueRange(carried).drop_front(2));
+        if (plan.epilogue.getScales())
+          QuantizedEpilogue(plan, b, skeleton)
+              .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
+                           32 * getConsumers());
         return {carried[0], carried[1]};
       });
 }
@@ -391,13 +449,7 @@ void WarpMatmul::emit(Operation *device) {
 }
 
 LogicalResult lowerToSM120(KernelPlan &plan, Operation *device) {
-  OpBuilder builder(device->getContext());
-  KernelBuilder kernelBuilder(plan.kernel.getLoc(), builder);
-  WarpMatmul matmul(plan, kernelBuilder);
-  if (failed(matmul.check()))
-    return failure();
-  matmul.emit(device);
-  return success();
+  return lowerAs<WarpMatmul, RealBuilder>(plan, device);
 }
 
 } // namespace fp4::gpu

@@ -80,47 +80,55 @@ static std::optional<int64_t> toSigned(std::optional<uint64_t> value) {
   return static_cast<int64_t>(*value);
 }
 
+LogicalResult fp4::gpu::verifyQuantized(Operation *op, FormatAttr format,
+                                        ScaleRule rule, ArrayRef<int64_t> shape,
+                                        MemRefType elements, MemRefType scales,
+                                        bool hasTensorScale) {
+  int64_t block = format.getBlockCols();
+  if (!isKernelFormat(format) || (block != 16 && block != 32))
+    return op->emitOpError() << "expected a format of f4E2M1FN elements in "
+                                "blocks of 16 or 32 with f8E4M3FN or "
+                                "f8E8M0FNU scales, got "
+                             << format;
+  int64_t columns = shape[1];
+  if (ShapedType::isDynamic(columns) || columns % block != 0)
+    return op->emitOpError() << "expected columns to be a multiple of " << block
+                             << ", got " << columns;
+  auto matrix = MicroscaledTensorType::get(op->getContext(), shape, format);
+  SmallVector<int64_t> packed(getPrepackedElementsType(matrix).getShape());
+  packed.back() *= 2;
+  auto expected = MemRefType::get(packed, format.getElementStorageType());
+  if (elements != expected)
+    return op->emitOpError() << "expected 'elements' of type " << expected
+                             << ", got " << elements;
+  expected = MemRefType::get(getPrepackedScalesType(matrix).getShape(),
+                             format.getScaleStorageType());
+  if (scales != expected)
+    return op->emitOpError()
+           << "expected 'scales' of type " << expected << ", got " << scales;
+  if (format.hasTensorScale() != hasTensorScale)
+    return op->emitOpError()
+           << "expected "
+           << (hasTensorScale ? "no 'tensor_scale' for "
+                              : "a 'tensor_scale' for ")
+           << format << ", got " << (hasTensorScale ? "one" : "none");
+  if (!numerics::isScaleRuleLegal(static_cast<numerics::ScaleRule>(rule),
+                                  format.getBlockFormat()))
+    return op->emitOpError()
+           << "expected a rule that " << format << " can use, got '"
+           << stringifyScaleRule(rule) << "'";
+  return success();
+}
+
 LogicalResult QuantizeOp::verify() {
   FailureOr<MemRefType> input =
       verifyInputs(*this, getInputs(), getIndices().size()); // C1
-  if (failed(input))
+  if (failed(input) ||
+      failed(verifyQuantized(*this, getFormat(), getRule(), input->getShape(),
+                             getElements().getType(), getScales().getType(),
+                             static_cast<bool>(getTensorScale())))) // C2-C5
     return failure();
-  FormatAttr format = getFormat();
-  unsigned block = format.getBlockCols();
-  if (!isKernelFormat(format) || (block != 16 && block != 32)) // C3
-    return emitOpError() << "expected a format of f4E2M1FN elements in blocks "
-                            "of 16 or 32 with f8E4M3FN or f8E8M0FNU scales, "
-                            "got "
-                         << format;
   int64_t columns = input->getDimSize(1);
-  if (columns % block != 0) // C2
-    return emitOpError() << "expected columns to be a multiple of " << block
-                         << ", got " << columns;
-  auto matrix =
-      MicroscaledTensorType::get(getContext(), input->getShape(), format);
-  SmallVector<int64_t> shape(getPrepackedElementsType(matrix).getShape());
-  shape.back() *= 2;
-  MemRefType elements = getElements().getType(), scales = getScales().getType();
-  auto expected = MemRefType::get(shape, format.getElementStorageType());
-  if (elements != expected) // C2
-    return emitOpError() << "expected 'elements' of type " << expected
-                         << ", got " << elements;
-  expected = MemRefType::get(getPrepackedScalesType(matrix).getShape(),
-                             format.getScaleStorageType());
-  if (scales != expected) // C2
-    return emitOpError() << "expected 'scales' of type " << expected << ", got "
-                         << scales;
-  if (format.hasTensorScale() != static_cast<bool>(getTensorScale())) // C4
-    return emitOpError() << "expected "
-                         << (getTensorScale() ? "no 'tensor_scale' for "
-                                              : "a 'tensor_scale' for ")
-                         << format << ", got "
-                         << (getTensorScale() ? "one" : "none");
-  if (!numerics::isScaleRuleLegal(static_cast<numerics::ScaleRule>(getRule()),
-                                  format.getBlockFormat())) // C5
-    return emitOpError() << "expected a rule that " << format
-                         << " can use, got '" << stringifyScaleRule(getRule())
-                         << "'";
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             columns))) // C6
     return failure();

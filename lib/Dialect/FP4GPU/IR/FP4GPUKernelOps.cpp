@@ -290,17 +290,17 @@ LogicalResult MmaOp::verify() {
   int64_t block = isa<Float8E4M3FNType>(scale)    ? 16
                   : isa<Float8E8M0FNUType>(scale) ? 32
                                                   : 0;
-  bool is8Bit = isa<Float8E4M3FNType, Float8E5M2Type>(lhs.getElementType());
-  bool isKnown = is8Bit ? block == 32
-                        : block && isa<Float4E2M1FNType>(lhs.getElementType());
-  bool isMatch =
-      is8Bit ? isa<Float8E4M3FNType, Float8E5M2Type>(rhs.getElementType())
-             : rhs.getElementType() == lhs.getElementType();
-  if (!isKnown || !isMatch ||
+  auto isKnown = [&](Type element) {
+    return isa<Float4E2M1FNType>(element) ||
+           (block == 32 && isa<Float6E2M3FNType, Float6E3M2FNType,
+                               Float8E4M3FNType, Float8E5M2Type>(element));
+  };
+  if (!block || !isKnown(lhs.getElementType()) ||
+      !isKnown(rhs.getElementType()) ||
       getRhsScales().getType().getElementType() != scale) // C3
     return emitOpError() << "expected on both sides f4E2M1FN elements with "
-                            "f8E4M3FN or f8E8M0FNU scales, or f8E4M3FN or "
-                            "f8E5M2 elements with f8E8M0FNU scales, got "
+                            "f8E4M3FN scales, or elements of 4, 6 or 8 bits "
+                            "with f8E8M0FNU scales, got "
                          << lhs.getElementType() << " scaled " << scale
                          << " and " << rhs.getElementType() << " scaled "
                          << getRhsScales().getType().getElementType();
@@ -321,6 +321,25 @@ LogicalResult MmaOp::verify() {
 //===----------------------------------------------------------------------===//
 // epilogue
 //===----------------------------------------------------------------------===//
+
+static LogicalResult verifyScaled(EpilogueOp op) {
+  bool isScaled = static_cast<bool>(op.getScales());
+  if (isScaled != op.getFormat().has_value() ||
+      isScaled != op.getRule().has_value() ||
+      (op.getTensorScale() && !isScaled)) // C6
+    return op.emitOpError("expected 'format' and 'rule' iff the results are "
+                          "scaled");
+  if (!isScaled)
+    return success();
+  MemRefType dest = op.getDest().getType();
+  if (dest.isDynamicDim(1) || dest.getDimSize(1) % 32 != 0) // C6
+    return op.emitOpError() << "expected scaled results of a multiple of 32 "
+                               "columns, got "
+                            << dest;
+  return verifyQuantized(op, *op.getFormat(), *op.getRule(), dest.getShape(),
+                         dest, op.getScales().getType(),
+                         static_cast<bool>(op.getTensorScale())); // C6
+}
 
 LogicalResult EpilogueOp::verify() {
   MemRefType dest = getDest().getType();
@@ -350,14 +369,15 @@ LogicalResult EpilogueOp::verify() {
   FailureOr<YieldOp> yield = findYield(*this, getBody(), "body");
   if (failed(yield))
     return failure();
-  if (yield->getValues().getTypes() != TypeRange(dest.getElementType())) // C3
-    return emitOpError() << "expected the body to yield "
-                         << dest.getElementType() << ", got "
+  Type yielded =
+      getScales() ? Float32Type::get(getContext()) : dest.getElementType();
+  if (yield->getValues().getTypes() != TypeRange(yielded)) // C3
+    return emitOpError() << "expected the body to yield " << yielded << ", got "
                          << yield->getValues().getTypes();
   for (Operation &op : getBody().front().without_terminator())
     if (!isMemoryEffectFree(&op) || op.getNumRegions() != 0) // C4
       return emitOpError() << "expected only operations without side effects "
                               "or regions in the body, got "
                            << op.getName();
-  return success();
+  return verifyScaled(*this);
 }

@@ -226,12 +226,11 @@ def FP4GPU_MmaOp : FP4GPU_Op<"mma", [Pure, AttrSizedOperandSegments,
     |---|---|---|
     | `f4E2M1FN` | `f8E4M3FN` | 16 |
     | `f4E2M1FN` | `f8E8M0FNU` | 32 |
-    | `f8E4M3FN`, `f8E5M2` | `f8E8M0FNU` | 32 |
+    | any two of `f4E2M1FN`, `f6E2M3FN`, `f6E3M2FN`, `f8E4M3FN`, `f8E5M2` | `f8E8M0FNU` | 32 |
 
     - (C1) `acc` is M x N, `lhs` M x K, `rhs` N x K.
     - (C2) the scale tiles are `[ceil(rows / 128), K / (4 * B), 32, 4, 4]`.
-    - (C3) elements and scales of both sides are one row of the table (the two
-      8-bit types may meet).
+    - (C3) elements and scales of both sides are one row of the table.
     - (C4) a side has `part` iff it has fewer than 128 rows, which divide 128.
 
     Example:
@@ -284,12 +283,22 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
     Elements outside `dest` are not stored, and their columns and matrices not
     read. The body may use scalars of the kernel.
 
+    With `scaled`, what the body yields is quantized as `fp4.quantize` does, by
+    `format`, `rule` and `tensor_scale` and with blocks along the rows of `dest`:
+    codes go to `dest`, two to a byte, and scales to `scales` in the 128x4 order
+    (see the dialect) with zeros in its padding. Elements of blocks with a NaN
+    scale are unspecified, as there.
+
     - (C1) `dest` is a matrix with two indices, each of `columns` a vector.
     - (C2) the body takes an f32 (two if `gated`), one element of each of
       `columns`, and one of each of `matrices`.
-    - (C3) the body yields one element of `dest`.
+    - (C3) the body yields one element of `dest`, f32 with `scaled`.
     - (C4) the body holds operations without side effects on scalars.
     - (C5) each of `matrices` has the shape of `dest`.
+    - (C6) `scaled`, `format` and `rule` come together, and `tensor_scale` iff
+      the format has one; `dest` and `scales` are the arrays of a prepacked
+      matrix of that format whose columns are a multiple of 32; `rule` is legal
+      for its scales.
 
     Example:
 
@@ -307,14 +316,20 @@ def FP4GPU_EpilogueOp : FP4GPU_Op<"epilogue", [SingleBlock,
                        Variadic<Index>:$indices,
                        Variadic<FP4GPU_Global>:$columns,
                        Variadic<FP4GPU_Global>:$matrices,
-                       UnitAttr:$transposed, UnitAttr:$gated);
+                       Optional<FP4GPU_Global>:$scales,
+                       Optional<F32>:$tensor_scale,
+                       UnitAttr:$transposed, UnitAttr:$gated,
+                       OptionalAttr<FP4_FormatAttr>:$format,
+                       OptionalAttr<FP4_ScaleRuleAttr>:$rule);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $acc (`transposed` $transposed^)? (`gated` $gated^)? `->`
-    $dest `[` $indices `]`
+    $dest (`scaled` $scales^)? `[` $indices `]`
+    (`tensor_scale` `(` $tensor_scale^ `)`)?
     (`columns` `(` $columns^ `:` type($columns) `)`)?
     (`matrices` `(` $matrices^ `:` type($matrices) `)`)?
     $body attr-dict `:` qualified(type($acc)) `,` type($dest)
+    (`scaled` type($scales)^)?
   }];
   let hasVerifier = 1;
 }

@@ -1,23 +1,26 @@
-//===- MatmulKernel.h - The kernel of a matmul ------------------*- C++ -*-===//
+//===- MatmulProblem.h - What a matmul kernel depends on ------ -*- C++ -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// What distinguishes one matmul kernel from another, and the kernel of it.
+// What distinguishes one matmul kernel from another, and the choice of its
+// schedule.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
-#define FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
+#ifndef FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULPROBLEM_H
+#define FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULPROBLEM_H
 
-#include "EpilogueFusion.h"
+#include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
 #include "fp4/Dialect/FP4GPU/IR/GPUArch.h"
-#include "mlir/IR/Builders.h"
 
 namespace fp4::gpu {
+
+/// Rows and depth of a unit of fp4gpu.to_fragments.
+inline constexpr int64_t kUnit = 64;
 
 /// The attribute of a matmul that overrides the table of schedules.
 inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
@@ -25,7 +28,7 @@ inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
 /// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
 /// depends on.
 struct MatmulProblem {
-  /// Of the activation, and of the weight: the same but for 8-bit elements.
+  /// Of the activation, and of the weight: the same, or two with MX scales.
   FormatAttr format, weightFormat;
   /// `rows` may be dynamic.
   int64_t rows, columns, depth;
@@ -38,22 +41,33 @@ struct MatmulProblem {
   bool isGated = false;
   mlir::Type secondBiasType;
   Activation secondActivation = Activation::None;
+  /// Whether the left side is bf16 and the weight is decoded; `format` is then
+  /// that of the weight.
+  bool decodesWeight = false;
   /// Null: by the table.
   ScheduleAttr schedule;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
-  /// Bits of an element, on both sides.
-  unsigned getBits() const {
-    return format.getElementStorageType().getIntOrFloatBitWidth();
-  }
+  /// Whether the tensor cores take a byte for each element of both sides: all
+  /// pairs of formats but two of 4 bits.
+  bool usesBytes() const;
+  /// Bits of an element in shared memory.
+  unsigned getBits() const { return usesBytes() ? 8 : 4; }
   /// Columns of what the tensor cores compute: both products of a pair.
   int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };
 
+/// Whether `matmul` is one of a float and a microscaled matrix.
+bool isDecodeMatmul(MatmulOp matmul);
+
 /// The problem of `matmul`, or, in `reason`, why no kernel serves it.
 mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
+                                                std::string &reason);
+
+/// The same for a matmul whose weight is to be decoded.
+mlir::FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
                                                 std::string &reason);
 
 /// The two matmuls as one problem, of which both are known to be served.
@@ -70,12 +84,10 @@ struct ScheduleChoice {
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch);
 
-/// Creates the kernel at the builder's insertion point, with the tail of
-/// `fused` in its epilogue.
-KernelOp createMatmulKernel(mlir::OpBuilder &builder, FusedMatmul &fused,
-                            const MatmulProblem &problem,
-                            ScheduleAttr schedule);
+/// The same for a decoded weight (DecodeSchedules.cpp).
+ScheduleChoice chooseDecodeSchedule(const MatmulProblem &problem,
+                                    const GPUArch &arch);
 
 } // namespace fp4::gpu
 
-#endif // FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULKERNEL_H
+#endif // FP4_LIB_CONVERSION_FP4TOFP4GPU_MATMULPROBLEM_H

@@ -1,0 +1,213 @@
+//===- MatmulProblem.cpp - What a matmul kernel depends on ----------------===//
+//
+// Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads problems off fp4.matmul and says which are not served.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MatmulProblem.h"
+
+using namespace mlir;
+
+namespace fp4::gpu {
+
+static std::string getFormatName(FormatAttr format) {
+  return std::string(*numerics::blockFormatName(format.getBlockFormat()));
+}
+
+static unsigned getElementBits(FormatAttr format) {
+  return format.getElementStorageType().getIntOrFloatBitWidth();
+}
+
+bool MatmulProblem::usesBytes() const {
+  return getElementBits(format) > 4 || getElementBits(weightFormat) > 4;
+}
+
+std::string MatmulProblem::getName() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "matmul_" << getFormatName(format) << "_";
+  if (weightFormat != format)
+    os << getFormatName(weightFormat) << "_";
+  os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
+     << depth << "_" << resultType;
+  if (biasType)
+    os << "_bias_" << biasType;
+  if (activation != Activation::None)
+    os << "_" << stringifyActivation(activation);
+  if (isGated) {
+    os << "_with";
+    if (secondBiasType)
+      os << "_bias_" << secondBiasType;
+    if (secondActivation != Activation::None)
+      os << "_" << stringifyActivation(secondActivation);
+  }
+  if (schedule)
+    os << "_tile" << schedule.getTileM() << "x" << schedule.getTileN() << "x"
+       << schedule.getTileK() << "_stages" << schedule.getStages() << "_warps"
+       << schedule.getWarpsM() << "x" << schedule.getWarpsN()
+       << (schedule.getSwapped() ? "_swapped" : "")
+       << (schedule.getSplit() > 1
+               ? "_split" + std::to_string(schedule.getSplit())
+               : "");
+  if (decodesWeight)
+    os << "_bf16";
+  return text;
+}
+
+static std::string printSize(int64_t size) {
+  return ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+}
+
+static bool isServed(FormatAttr format) {
+  numerics::BlockFormat block = format.getBlockFormat();
+  unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
+  return isPrepackedFormat(format) && block.blockCols == expected;
+}
+
+/// What TMA takes at once of elements that it spreads to bytes (CUDA driver
+/// API, CU_TENSOR_MAP_DATA_TYPE_16U4_ALIGN16B).
+static constexpr int64_t kPaddedDepth = 128;
+
+/// MX formats of any two elements meet in one instruction, the others only
+/// themselves.
+static bool canMeet(FormatAttr lhs, FormatAttr rhs) {
+  auto isMX = [](FormatAttr format) {
+    return format.getBlockFormat().scale == numerics::ScaleFormat::E8M0;
+  };
+  return lhs == rhs || (isMX(lhs) && isMX(rhs));
+}
+
+/// Whether rows, depth and the bytes of scales fit into the 32 bits in which
+/// kernels count them.
+static bool isCountable(int64_t rows, int64_t depth, FormatAttr format) {
+  constexpr int64_t kLimit = int64_t(1) << 31;
+  if ((!ShapedType::isDynamic(rows) && rows >= kLimit) || depth >= kLimit)
+    return false;
+  int64_t chunks = llvm::divideCeil(depth, 4 * int64_t(format.getBlockCols()));
+  int64_t tiles =
+      ShapedType::isDynamic(rows) ? 1 : llvm::divideCeil(rows, kScaleTileRows);
+  return tiles * chunks * 512 < kLimit;
+}
+
+/// Fills in what all problems have, or says in `reason` what no kernel serves.
+static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
+                                            std::string &reason) {
+  auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
+  MatmulProblem problem;
+  problem.format = problem.weightFormat = rhs.getFormat();
+  problem.rows = rows;
+  problem.columns = rhs.getShape()[0];
+  problem.depth = rhs.getNumCols();
+  problem.resultType = matmul.getType().getElementType();
+  if (matmul.getBias())
+    problem.biasType =
+        cast<RankedTensorType>(matmul.getBias().getType()).getElementType();
+  problem.activation = matmul.getActivation().value_or(Activation::None);
+  problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+  if (problem.rows == 0 || problem.columns == 0 || problem.depth == 0) {
+    reason = "expected a product that is not empty, got M x N x K = " +
+             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
+             printSize(problem.depth);
+    return failure();
+  }
+  if (!isCountable(problem.rows, problem.depth, problem.format) ||
+      !isCountable(problem.columns, problem.depth, problem.format)) {
+    reason = "expected sizes and bytes of scales below 2^31, got M x N x K = " +
+             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
+             printSize(problem.depth);
+    return failure();
+  }
+  if (!ShapedType::isDynamic(problem.columns) && problem.columns % 8 == 0)
+    return problem;
+  reason = "expected N to be a static multiple of 8, got " +
+           printSize(problem.columns);
+  return failure();
+}
+
+FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
+                                          std::string &reason) {
+  auto lhs = dyn_cast<MicroscaledTensorType>(matmul.getLhs().getType());
+  auto rhs = dyn_cast<MicroscaledTensorType>(matmul.getRhs().getType());
+  if (!lhs || !rhs || !isServed(lhs.getFormat()) ||
+      !isServed(rhs.getFormat()) ||
+      !canMeet(lhs.getFormat(), rhs.getFormat())) {
+    reason = "expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, "
+             "#fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and "
+             "#fp4.mxfp8e5m2";
+    return failure();
+  }
+  FailureOr<MatmulProblem> problem =
+      makeProblem(matmul, lhs.getShape()[0], reason);
+  if (failed(problem))
+    return failure();
+  problem->format = lhs.getFormat();
+  bool isPadded =
+      problem->usesBytes() && (getElementBits(lhs.getFormat()) < 8 ||
+                               getElementBits(rhs.getFormat()) < 8);
+  if (isPadded && problem->depth % kPaddedDepth != 0) {
+    reason =
+        "expected K to be a multiple of 128, in which TMA spreads elements "
+        "of 4 or 6 bits to bytes, got " +
+        std::to_string(problem->depth);
+    return failure();
+  }
+  int64_t least = 4 * problem->format.getBlockCols();
+  if (!problem->schedule || problem->schedule.getTileK() % least == 0)
+    return problem;
+  reason = ("expected a schedule with a depth that is a multiple of " +
+            Twine(least) + ", got " + Twine(problem->schedule.getTileK()))
+               .str();
+  return failure();
+}
+
+bool isDecodeMatmul(MatmulOp matmul) {
+  return isa<RankedTensorType>(matmul.getLhs().getType()) &&
+         isa<MicroscaledTensorType>(matmul.getRhs().getType());
+}
+
+FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
+                                          std::string &reason) {
+  auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
+  auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
+  if (!lhs.getElementType().isBF16() || !hasFragments(rhs.getFormat())) {
+    llvm::raw_string_ostream(reason)
+        << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
+           "#fp4.mxfp4, got "
+        << lhs << " and " << rhs;
+    return failure();
+  }
+  FailureOr<MatmulProblem> problem =
+      makeProblem(matmul, lhs.getShape()[0], reason);
+  if (failed(problem))
+    return failure();
+  problem->decodesWeight = true;
+  ScheduleAttr schedule = problem->schedule;
+  if (schedule &&
+      (schedule.getTileK() % kUnit != 0 || schedule.getTileN() % kUnit != 0)) {
+    reason = "expected a schedule whose tile is a multiple of 64 columns and "
+             "64 of the depth";
+    return failure();
+  }
+  if (isOutsideFragmentRange(matmul.getRhs())) {
+    reason = "expected scales of the weight that are no NaN and span at most "
+             "60 binades";
+    return failure();
+  }
+  return problem;
+}
+
+MatmulProblem getGatedProblem(const MatmulProblem &first,
+                              const MatmulProblem &second) {
+  MatmulProblem problem = first;
+  problem.isGated = true;
+  problem.secondBiasType = second.biasType;
+  problem.secondActivation = second.activation;
+  return problem;
+}
+
+} // namespace fp4::gpu
