@@ -64,6 +64,7 @@ Expected<Recipe> findRecipe(std::string_view name,
 
   Expected<Recipe> recipe = fromPreset("mr-gptq-plus", format);
   recipe->activationRule = isNVFP4 ? ScaleRule::FourOverSix : ScaleRule::Even;
+  recipe->sequentialStages = true;
   if (name == "mr-gptq-plus")
     return recipe;
   recipe->activationRule = ScaleRule::Search;

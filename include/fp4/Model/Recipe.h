@@ -29,6 +29,9 @@
 // down_proj also make up for 30 % of the error that the blocks before have left
 // in the residual stream.
 //
+// mr-gptq-plus, hadamard-128 and best calibrate the stages of a block one
+// behind the other; docs/ModelQuantization.md has the reasons for each option.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_RECIPE_H
@@ -73,14 +76,21 @@ struct Recipe {
     // down_proj is the last stage (QuantizedBlock.h).
     return transformsOnlyDown && stage != 3 ? TransformKind::None : transform;
   }
-  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
-  bool needsHessian() const {
+
+  /// Calibrate each stage of a block (q/k/v, o, gate/up, down) behind the
+  /// quantized ones before it. False calibrates the seven layers together, on
+  /// what the exact layers of the block make of its inputs.
+  bool sequentialStages = false;
+
+  /// Whether second moments of the exact inputs are needed.
+  bool needsExactMoments() const {
+    bool isTargeted = retarget && quantizeActivations;
+    bool usesGPTQ = weights.algorithm == quantization::Algorithm::GPTQ;
     for (const auto &[name, options] : overrides)
-      if (options.algorithm == quantization::Algorithm::GPTQ)
-        return true;
-    return weights.algorithm == quantization::Algorithm::GPTQ ||
-           transform == TransformKind::WUSH;
+      usesGPTQ |= options.algorithm == quantization::Algorithm::GPTQ;
+    return transform == TransformKind::WUSH || (usesGPTQ && !isTargeted);
   }
+  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
 };
 
 inline constexpr std::string_view kRecipeNames[] = {

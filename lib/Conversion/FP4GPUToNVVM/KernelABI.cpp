@@ -37,6 +37,7 @@ void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
   b.setInsertionPointToEnd(&device->getRegion(0).front());
   LLVM::GlobalOp global = getSharedMemory(b, device);
   FunctionOptions options{threads};
+  options.blocksPerMultiprocessor = plan.blocksPerMultiprocessor;
   options.isTensorMap = [&](unsigned i) { return plan.isTensorMap(i); };
   options.hasWorkspace = plan.workspaceBytes != 0;
   LLVM::LLVMFuncOp func =
@@ -79,9 +80,14 @@ DictionaryAttr KernelSkeleton::describeLaunch(ArrayRef<Attribute> arguments,
   launch.set("grid", describeGrid());
   if (plan.clusterSize > 1)
     launch.set("cluster", b.getI64ArrayAttr({plan.clusterSize, 1, 1}));
+  if (plan.blocksPerMultiprocessor > 1)
+    launch.set("blocks_per_multiprocessor",
+               b.getI64IntegerAttr(plan.blocksPerMultiprocessor));
   if (plan.waitsForPredecessor)
     launch.set("programmatic_launch", b.getBoolAttr(true));
-  if (plan.workspaceBytes) {
+  if (plan.isWorkspacePerGrid) {
+    launch.set("workspace", b.getI64ArrayAttr({plan.workspaceBytes}));
+  } else if (plan.workspaceBytes) {
     Attribute rowTiles =
         describeTiles(describeSize(plan.forTiles, 0), plan.schedule.getTileM());
     launch.set(
@@ -102,12 +108,14 @@ DictionaryAttr KernelSkeleton::describeGrid() {
                                     tiles(1, plan.schedule.getTileN())};
   if (plan.schedule.getSplit() > 1)
     factors.push_back(b.getI64IntegerAttr(plan.schedule.getSplit()));
+  if (plan.gridBlocks)
+    factors = {b.getI64IntegerAttr(plan.gridBlocks)};
   return b.getDictionaryAttr({b.getNamedAttr("x", b.getArrayAttr(factors))});
 }
 
 DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
-  if (source.getElementType().isBF16())
+  if (plan.hasDecodedWeight)
     return describeActivationMap(tile);
   int64_t rowBytes = source.getDimSize(1) * tile.getSourceBits() / 8;
   int64_t extent = tile.isSpread() ? source.getDimSize(1) : rowBytes;
@@ -134,8 +142,8 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   });
 }
 
-/// A row-major bf16 matrix in boxes of 64 columns, the 128 bytes of a swizzled
-/// row. Where 64 divides the columns, one box takes all columns of the tile.
+/// A row-major matrix in boxes of the 128 bytes of a swizzled row. Where these
+/// divide the columns, one box takes all columns of the tile.
 DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
   int64_t columns = source.getDimSize(1);
@@ -143,13 +151,14 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
                        ? describeSize(plan.forTiles, 0)
                        : b.getI64IntegerAttr(source.getDimSize(0));
   bool isWhole = tile.isOneBox();
-  SmallVector<Attribute> shape = {b.getI64IntegerAttr(isWhole ? 64 : columns),
-                                  rows};
-  SmallVector<int64_t> box = {64, tile.getShape()[0]};
-  SmallVector<int64_t> strides = {2 * columns};
+  int64_t boxColumns = tile.getBoxColumns();
+  SmallVector<Attribute> shape = {
+      b.getI64IntegerAttr(isWhole ? boxColumns : columns), rows};
+  SmallVector<int64_t> box = {boxColumns, tile.getShape()[0]};
+  SmallVector<int64_t> strides = {columns * tile.getBits() / 8};
   if (isWhole) {
-    shape.push_back(b.getI64IntegerAttr(columns / 64));
-    box.push_back(tile.getShape()[1] / 64);
+    shape.push_back(b.getI64IntegerAttr(columns / boxColumns));
+    box.push_back(tile.getShape()[1] / boxColumns);
     strides.push_back(128);
   }
   auto named = [&](StringRef name, Attribute value) {
@@ -157,7 +166,8 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   };
   return b.getDictionaryAttr({
       named("box", b.getI64ArrayAttr(box)),
-      named("data_type", b.getStringAttr("bfloat16")),
+      named("data_type",
+            b.getStringAttr(tile.getBits() == 8 ? "uint8" : "bfloat16")),
       named("element_strides",
             b.getI64ArrayAttr(SmallVector<int64_t>(box.size(), 1))),
       named("fill", b.getStringAttr("zero")),

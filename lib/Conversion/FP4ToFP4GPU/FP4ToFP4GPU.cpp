@@ -145,12 +145,12 @@ prepareOperands(OpBuilder &builder, FusedMatmul &fused,
 }
 
 /// The arrays of a product with a decoded weight.
-static SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
-                                                FusedMatmul &fused) {
+static SmallVector<Value>
+prepareDecodeOperands(OpBuilder &builder, FusedMatmul &fused, bool isFolded) {
   fp4::MatmulOp matmul = fused.matmul;
   SmallVector<Value> operands = {matmul.getLhs()}, fragments;
   builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs());
+                                      matmul.getRhs(), isFolded);
   llvm::append_range(operands, fragments);
   return operands;
 }
@@ -202,9 +202,10 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
   llvm::SmallSetVector<Operation *, 6> sources;
-  SmallVector<Value> operands = problem.decodesWeight
-                                    ? prepareDecodeOperands(builder, fused)
-                                    : prepareOperands(builder, fused, sources);
+  SmallVector<Value> operands =
+      problem.decodesWeight
+          ? prepareDecodeOperands(builder, fused, problem.isFolded)
+          : prepareOperands(builder, fused, sources);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
@@ -260,9 +261,15 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
 static FailureOr<MatmulProblem>
 getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
   if (isDecodeMatmul(matmul)) {
-    if (arch.family != GPUFamily::SM100)
-      return getDecodeProblem(matmul, reason);
-    reason = "expected two microscaled operands";
+    FailureOr<MatmulProblem> problem = getDecodeProblem(matmul, reason);
+    bool isServed = arch.family == GPUFamily::SM90 ||
+                    (arch.family == GPUFamily::SM120 &&
+                     (failed(problem) || !problem->isFolded));
+    if (isServed)
+      return problem;
+    reason = arch.family == GPUFamily::SM120
+                 ? "expected a bf16 left side or two microscaled operands"
+                 : "expected two microscaled operands";
     return failure();
   }
   if (arch.family != GPUFamily::SM90)
