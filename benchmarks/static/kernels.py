@@ -31,9 +31,9 @@ LOADS = {"LDSM.16.M88.4": 512, "LDS": 128, "LDS.64": 256, "LDS.128": 512}
 SIZE = 4096
 
 
-def module(fmt, schedule):
+def module(fmt, weight, schedule):
     x = f"!fp4.tensor<?x{SIZE}, #fp4.{fmt}>"
-    w = f"!fp4.tensor<{SIZE}x{SIZE}, #fp4.{fmt}>"
+    w = f"!fp4.tensor<{SIZE}x{SIZE}, #fp4.{weight}>"
     y = f"tensor<?x{SIZE}xbf16>"
     return f"""func.func @f(%x: {x}, %w: {w}) -> {y} {{
   %y = fp4.matmul %x, %w {{fp4gpu.schedule = #fp4gpu.schedule<{schedule}>}} : {x}, {w} -> {y}
@@ -66,9 +66,9 @@ def main_loop(sass):
     return min(loops, key=len)
 
 
-def measure(tools, folder, fmt, schedule):
+def measure(tools, folder, fmt, weight, schedule):
     source, ptx, cubin = (folder / f"k.{e}" for e in ("mlir", "ptx", "cubin"))
-    source.write_text(module(fmt, schedule))
+    source.write_text(module(fmt, weight, schedule))
     ptx.write_text(run(tools.build / "bin/fp4-compile", source, "--target=sm_120a",
                        "--algorithm=rtn", "--compile-to=ptx").stdout)
     log = run(tools.ptxas, "-v", "-arch=sm_120a", ptx, "-o", cubin).stderr
@@ -88,11 +88,13 @@ def measure(tools, folder, fmt, schedule):
     }
 
 
-def shared_bytes(fmt, schedule):
+def shared_bytes(fmt, weight, schedule):
     m, n, k = map(int, re.match(r"tile = (\d+)x(\d+)x(\d+)", schedule).groups())
     stages = int(re.search(r"stages = (\d+)", schedule)[1])
     scale_rows = -(-m // 128) * 128 + -(-n // 128) * 128
-    stage = (m + n) * k // 2 + scale_rows * k // (16 if fmt == "nvfp4" else 32)
+    # All elements but pairs of 4 bits have a byte each.
+    elements = (m + n) * k // (2 if weight == fmt and fmt[4] == "4" else 1)
+    stage = elements + scale_rows * k // (16 if fmt == "nvfp4" else 32)
     return stages * (-(-stage // 1024) * 1024 + 16)
 
 
@@ -111,11 +113,12 @@ def table(tools):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for entry in statistics(tools, folder):
-            fmt, schedule = entry["format"], entry["schedule"]
-            m = measure(tools, folder, fmt, schedule)
+            fmt, weight, schedule = entry["format"], entry["weight"], entry["schedule"]
+            m = measure(tools, folder, fmt, weight, schedule)
             spilled |= m["spills"] > 0
             rows.append(
-                f"| {fmt} | `{schedule}` | {m['registers']} | {shared_bytes(fmt, schedule)} | {m['spills']} "
+                f"| {fmt if weight == fmt else f'{fmt} × {weight}'} | `{schedule}` | {m['registers']} "
+                f"| {shared_bytes(fmt, weight, schedule)} | {m['spills']} "
                 f"| {m['mmas']} / {m['instructions']} | {m['share']:.0%} | {m['share_without_nops']:.0%} "
                 f"| {m['bytes']:.0f} | {entry['bank_conflicts'] / entry['mma']:.2f} |")
             print(".", end="", file=sys.stderr, flush=True)

@@ -146,13 +146,16 @@ public:
   Value mulBF16x2(Value a, Value b);
   /// Four 8x8 matrices of 16-bit entries, one register each.
   Values loadMatrixX4(Value shared);
+  /// Four matrices of 8 rows of 16 elements of 4 or 6 bits, which lie together
+  /// at the start of 16 bytes; each gets a byte, as mma wants it.
+  Values loadSpreadMatrixX4(Value shared, unsigned bits);
   struct LaneScale {
     Value word;
     /// First byte of the word, and which lanes of each quad hold it.
     int64_t byteId, threadId;
   };
-  /// m16n8k64 of e2m1 by e2m1, or m16n8k32 of 8-bit elements, of types
-  /// `elementA` and `elementB`.
+  /// m16n8k64 of e2m1 by e2m1, or m16n8k32 of any other elements in bytes, of
+  /// types `elementA` and `elementB`.
   Values mmaBlockScaled(ScaleKind kind, mlir::Type elementA,
                         mlir::Type elementB, mlir::ValueRange a,
                         mlir::ValueRange b, mlir::ValueRange c,

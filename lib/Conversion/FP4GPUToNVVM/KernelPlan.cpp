@@ -88,6 +88,7 @@ FailureOr<TilePlan> planTile(KernelPlan &plan, Operation *product, Value value,
   tile.source = source;
   tile.followsRows = copy.getIndices()[0] == tiles.getArgument(0);
   tile.isElements = isElements;
+  tile.bits = tile.getSourceBits();
   return tile;
 }
 
@@ -119,13 +120,16 @@ static LogicalResult planTiles(KernelPlan &plan) {
   if (plan.epilogue.getTransposed() != isSwapped)
     return plan.epilogue.emitOpError()
            << "expected 'transposed' iff the schedule is swapped";
+  if (plan.lhs.getBits() != 4 || plan.rhs.getBits() != 4)
+    plan.lhs.bits = plan.rhs.bits = 8;
   // Elements come first: their swizzle wants tiles at multiples of 1024 bytes.
   int64_t offset = 0;
+  plan.copiedBytes = 0;
   for (TilePlan *tile : plan.getTiles()) {
     tile->offset = offset;
     offset += tile->getBytes();
+    plan.copiedBytes += tile->getCountedBytes();
   }
-  plan.copiedBytes = offset;
   plan.stageBytes = llvm::alignTo(offset, 1024);
   return success();
 }
@@ -152,6 +156,14 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
     return plan.kernel.emitOpError()
            << "expected a tile depth of " << 32 * perByte << ", "
            << 64 * perByte << " or " << 128 * perByte << ", got " << depth;
+  for (TilePlan *tile : {&plan.lhs, &plan.rhs})
+    if (tile->isSpread() &&
+        (depth != 128 || tile->getSourceType().getDimSize(1) % 128 != 0))
+      return plan.kernel.emitOpError()
+             << "expected a tile depth of 128, and matrices of a multiple of "
+                "it, for elements of "
+             << tile->getSourceBits() << " bits that are spread to bytes, got "
+             << depth;
   if (plan.epilogue.getGated() &&
       (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
     return plan.epilogue.emitOpError() << "expected a gated product with a "

@@ -13,6 +13,7 @@
 #include "KernelBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -42,6 +43,22 @@ Values KernelBuilder::loadMatrixX4(Value shared) {
   return extractAll(*this, result);
 }
 
+Values KernelBuilder::loadSpreadMatrixX4(Value shared, unsigned bits) {
+  auto shape = NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 16);
+  auto type = bits == 4 ? NVVM::LdStMatrixEltType::B8X16_B4X16_P64
+                        : NVVM::LdStMatrixEltType::B8X16_B6X16_P32;
+  Values registers = extractAll(
+      *this,
+      NVVM::LdMatrixOp::create(*this, repeatedStruct(getI32Type(), 4), shared,
+                               4, NVVM::MMALayout::row, shape, type));
+  // e2m1 comes in the low bits and is read from bits 2 to 5 (PTX ISA, "Packing
+  // formats of alternate floating point data").
+  if (bits == 4)
+    for (Value &value : registers)
+      value = shiftLeft(value, 2);
+  return registers;
+}
+
 Values KernelBuilder::mmaBF16(ValueRange a, ValueRange b, ValueRange c) {
   std::array<NVVM::MMATypes, 2> bf16 = {NVVM::MMATypes::bf16,
                                         NVVM::MMATypes::bf16};
@@ -69,10 +86,12 @@ Value KernelBuilder::mulBF16x2(Value a, Value b) {
 }
 
 static NVVM::MMATypes getMMAType(Type element) {
-  if (isa<Float8E4M3FNType>(element))
-    return NVVM::MMATypes::e4m3;
-  return isa<Float8E5M2Type>(element) ? NVVM::MMATypes::e5m2
-                                      : NVVM::MMATypes::e2m1;
+  return llvm::TypeSwitch<Type, NVVM::MMATypes>(element)
+      .Case<Float8E4M3FNType>([](Type) { return NVVM::MMATypes::e4m3; })
+      .Case<Float8E5M2Type>([](Type) { return NVVM::MMATypes::e5m2; })
+      .Case<Float6E2M3FNType>([](Type) { return NVVM::MMATypes::e2m3; })
+      .Case<Float6E3M2FNType>([](Type) { return NVVM::MMATypes::e3m2; })
+      .Default([](Type) { return NVVM::MMATypes::e2m1; });
 }
 
 Values KernelBuilder::mmaBlockScaled(ScaleKind kind, Type elementA,
@@ -83,20 +102,21 @@ Values KernelBuilder::mmaBlockScaled(ScaleKind kind, Type elementA,
     return LLVM::ConstantOp::create(*this, getI16IntegerAttr(value));
   };
   bool isUE4M3 = kind == ScaleKind::UE4M3;
-  bool is8Bit = elementA.getIntOrFloatBitWidth() == 8;
+  bool usesBytes = elementA.getIntOrFloatBitWidth() > 4 ||
+                   elementB.getIntOrFloatBitWidth() > 4;
   std::array<NVVM::MMATypes, 2> types = {getMMAType(elementA),
                                          getMMAType(elementB)};
-  auto vector = is8Bit    ? NVVM::ScaleVecSize::X1
+  auto vector = usesBytes ? NVVM::ScaleVecSize::X1
                 : isUE4M3 ? NVVM::ScaleVecSize::X4
                           : NVVM::ScaleVecSize::X2;
-  auto instruction = is8Bit    ? NVVM::MMABlockScaleKind::MXF8F6F4
+  auto instruction = usesBytes ? NVVM::MMABlockScaleKind::MXF8F6F4
                      : isUE4M3 ? NVVM::MMABlockScaleKind::MXF4NVF4
                                : NVVM::MMABlockScaleKind::MXF4;
   Value result = NVVM::MmaBlockScaleOp::create(
       *this, repeatedStruct(getF32Type(), 4), a, b, c, scaleA.word,
       i16(scaleA.byteId), i16(scaleA.threadId), scaleB.word, i16(scaleB.byteId),
-      i16(scaleB.threadId), ArrayRef<int64_t>{16, 8, is8Bit ? 32 : 64}, types,
-      vector,
+      i16(scaleB.threadId), ArrayRef<int64_t>{16, 8, usesBytes ? 32 : 64},
+      types, vector,
       isUE4M3 ? NVVM::BlockScaleFormat::UE4M3 : NVVM::BlockScaleFormat::UE8M0,
       instruction);
   return extractAll(*this, result);

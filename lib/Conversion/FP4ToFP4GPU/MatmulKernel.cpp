@@ -41,8 +41,9 @@ MemRefType MatmulKernelWriter::elementsType(FormatAttr format, int64_t rows) {
   auto matrix =
       MicroscaledTensorType::get(b.getContext(), {rows, problem.depth}, format);
   int64_t bytes = getPrepackedElementsType(matrix).getDimSize(1);
-  return MemRefType::get({rows, bytes * 8 / problem.getBits()},
-                         format.getElementStorageType());
+  Type element = format.getElementStorageType();
+  return MemRefType::get({rows, bytes * 8 / element.getIntOrFloatBitWidth()},
+                         element);
 }
 
 MemRefType MatmulKernelWriter::scalesType(FormatAttr format, int64_t rows) {

@@ -15,13 +15,16 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-static StringRef getFormatName(FormatAttr format) {
-  numerics::BlockFormat block = format.getBlockFormat();
-  if (block.element == numerics::ElementFormat::E4M3)
-    return "mxfp8e4m3";
-  if (block.element == numerics::ElementFormat::E5M2)
-    return "mxfp8e5m2";
-  return block.scale == numerics::ScaleFormat::UE4M3 ? "nvfp4" : "mxfp4";
+static std::string getFormatName(FormatAttr format) {
+  return std::string(*numerics::blockFormatName(format.getBlockFormat()));
+}
+
+static unsigned getElementBits(FormatAttr format) {
+  return format.getElementStorageType().getIntOrFloatBitWidth();
+}
+
+bool MatmulProblem::usesBytes() const {
+  return getElementBits(format) > 4 || getElementBits(weightFormat) > 4;
 }
 
 std::string MatmulProblem::getName() const {
@@ -50,9 +53,13 @@ std::string MatmulProblem::getName() const {
        << (schedule.getSwapped() ? "_swapped" : "")
        << (schedule.getSplit() > 1
                ? "_split" + std::to_string(schedule.getSplit())
-               : "");
+               : "")
+       << (schedule.getPromotion()
+               ? "_promotion" + std::to_string(schedule.getPromotion())
+               : "")
+       << (schedule.getBalanced() ? "_balanced" : "");
   if (decodesWeight)
-    os << "_bf16";
+    os << (isFolded ? "_e4m3" : "_bf16");
   return text;
 }
 
@@ -66,8 +73,17 @@ static bool isServed(FormatAttr format) {
   return isPrepackedFormat(format) && block.blockCols == expected;
 }
 
-static bool is8Bit(FormatAttr format) {
-  return format.getElementStorageType().getIntOrFloatBitWidth() == 8;
+/// What TMA takes at once of elements that it spreads to bytes (CUDA driver
+/// API, CU_TENSOR_MAP_DATA_TYPE_16U4_ALIGN16B).
+static constexpr int64_t kPaddedDepth = 128;
+
+/// MX formats of any two elements meet in one instruction, the others only
+/// themselves.
+static bool canMeet(FormatAttr lhs, FormatAttr rhs) {
+  auto isMX = [](FormatAttr format) {
+    return format.getBlockFormat().scale == numerics::ScaleFormat::E8M0;
+  };
+  return lhs == rhs || (isMX(lhs) && isMX(rhs));
 }
 
 /// Whether rows, depth and the bytes of scales fit into the 32 bits in which
@@ -123,10 +139,10 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   auto rhs = dyn_cast<MicroscaledTensorType>(matmul.getRhs().getType());
   if (!lhs || !rhs || !isServed(lhs.getFormat()) ||
       !isServed(rhs.getFormat()) ||
-      (lhs.getFormat() != rhs.getFormat() &&
-       (!is8Bit(lhs.getFormat()) || !is8Bit(rhs.getFormat())))) {
-    reason = "expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two "
-             "of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2";
+      !canMeet(lhs.getFormat(), rhs.getFormat())) {
+    reason = "expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, "
+             "#fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and "
+             "#fp4.mxfp8e5m2";
     return failure();
   }
   FailureOr<MatmulProblem> problem =
@@ -134,6 +150,16 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   if (failed(problem))
     return failure();
   problem->format = lhs.getFormat();
+  bool isPadded =
+      problem->usesBytes() && (getElementBits(lhs.getFormat()) < 8 ||
+                               getElementBits(rhs.getFormat()) < 8);
+  if (isPadded && problem->depth % kPaddedDepth != 0) {
+    reason =
+        "expected K to be a multiple of 128, in which TMA spreads elements "
+        "of 4 or 6 bits to bytes, got " +
+        std::to_string(problem->depth);
+    return failure();
+  }
   int64_t least = 4 * problem->format.getBlockCols();
   if (!problem->schedule || problem->schedule.getTileK() % least == 0)
     return problem;
@@ -152,9 +178,12 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
                                           std::string &reason) {
   auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  if (!lhs.getElementType().isBF16() || !hasFragments(rhs.getFormat())) {
+  bool isFolded = isa<Float8E4M3FNType>(lhs.getElementType());
+  if ((!lhs.getElementType().isBF16() && !isFolded) ||
+      !hasFragments(rhs.getFormat(), isFolded)) {
     llvm::raw_string_ostream(reason)
         << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
+           "#fp4.mxfp4, or an f8E4M3FN left side and a right side of "
            "#fp4.mxfp4, got "
         << lhs << " and " << rhs;
     return failure();
@@ -164,16 +193,21 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
   if (failed(problem))
     return failure();
   problem->decodesWeight = true;
+  problem->isFolded = isFolded;
   ScheduleAttr schedule = problem->schedule;
+  int64_t depth = getFragmentUnitDepth(isFolded);
   if (schedule &&
-      (schedule.getTileK() % kUnit != 0 || schedule.getTileN() % kUnit != 0)) {
-    reason = "expected a schedule whose tile is a multiple of 64 columns and "
-             "64 of the depth";
+      (schedule.getTileK() % depth != 0 || schedule.getTileN() % kUnit != 0)) {
+    reason = "expected a schedule whose tile is a multiple of 64 columns and " +
+             std::to_string(depth) + " of the depth";
     return failure();
   }
-  if (isOutsideFragmentRange(matmul.getRhs())) {
-    reason = "expected scales of the weight that are no NaN and span at most "
-             "60 binades";
+  if (isOutsideFragmentRange(matmul.getRhs(), isFolded)) {
+    reason = isFolded ? "expected scales of the weight that are no NaN and "
+                        "span at most 11 binades in each row, to be exact in "
+                        "f8E4M3FN"
+                      : "expected scales of the weight that are no NaN and "
+                        "span at most 60 binades";
     return failure();
   }
   return problem;

@@ -19,7 +19,7 @@
 
 namespace fp4::gpu {
 
-/// Rows and depth of a unit of fp4gpu.to_fragments.
+/// Rows of a unit of fp4gpu.to_fragments, and its depth for bf16.
 inline constexpr int64_t kUnit = 64;
 
 /// The attribute of a matmul that overrides the table of schedules.
@@ -28,7 +28,7 @@ inline constexpr llvm::StringLiteral kScheduleAttrName = "fp4gpu.schedule";
 /// rows x columns = (rows x depth) * (columns x depth)^T, all that a kernel
 /// depends on.
 struct MatmulProblem {
-  /// Of the activation, and of the weight: the same but for 8-bit elements.
+  /// Of the activation, and of the weight: the same, or two with MX scales.
   FormatAttr format, weightFormat;
   /// `rows` may be dynamic.
   int64_t rows, columns, depth;
@@ -46,14 +46,18 @@ struct MatmulProblem {
   bool decodesWeight = false;
   /// Null: by the table.
   ScheduleAttr schedule;
+  /// Of a product with a decoded weight: whether both sides are f8E4M3FN, the
+  /// weight with its scales folded in, rather than bf16.
+  bool isFolded = false;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
-  /// Bits of an element, on both sides.
-  unsigned getBits() const {
-    return format.getElementStorageType().getIntOrFloatBitWidth();
-  }
+  /// Whether the tensor cores take a byte for each element of both sides: all
+  /// pairs of formats but two of 4 bits.
+  bool usesBytes() const;
+  /// Bits of an element in shared memory.
+  unsigned getBits() const { return usesBytes() ? 8 : 4; }
   /// Columns of what the tensor cores compute: both products of a pair.
   int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };

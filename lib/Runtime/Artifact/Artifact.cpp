@@ -59,13 +59,14 @@ static Expected<ProgramValue> describe(const std::string &name,
     return Status::error("argument '" + argument.name +
                          "': " + dtype.message());
   ProgramValue value{name, argument.type, *dtype, argument.shape};
-  if (*bitsOfType(argument.type) == 4) {
+  unsigned bits = *bitsOfType(argument.type);
+  if (bits < 8) {
     if (value.shape.empty() || !value.shape.back().isStatic() ||
-        value.shape.back().number % 2 != 0)
+        value.shape.back().number * bits % 8 != 0)
       return Status::error("argument '" + argument.name +
                            "': expected the last dimension of packed elements "
-                           "to be an even number");
-    value.shape.back().number /= 2;
+                           "to fill whole bytes");
+    value.shape.back().number = value.shape.back().number * bits / 8;
   }
   return value;
 }

@@ -38,13 +38,14 @@ static Status matchShape(const KernelArgument &argument,
   if (!areInterchangeable(*dtype, array.dtype) ||
       array.shape.size() != argument.shape.size())
     return mismatch();
-  // Packed elements: two of the shape's to a byte, unless the dtype is packed.
-  bool isPacked =
-      *bitsOfType(argument.type) == 4 && dtypeBits(array.dtype) == 8;
+  // Packed elements: less than a byte each, unless the dtype is packed.
+  unsigned bits = *bitsOfType(argument.type);
+  bool isPacked = bits < 8 && dtypeBits(array.dtype) == 8;
   for (size_t i = 0; i < array.shape.size(); ++i) {
     const Size &size = argument.shape[i];
-    int64_t factor = isPacked && i + 1 == array.shape.size() ? 2 : 1;
-    int64_t extent = array.shape[i] * factor;
+    bool isLast = i + 1 == array.shape.size();
+    int64_t extent =
+        isPacked && isLast ? array.shape[i] * 8 / bits : array.shape[i];
     if (!size.isStatic() && size.tile == 1)
       sizes.emplace(size.symbol, extent);
     Expected<int64_t> expected = evaluateSize(size, sizes);
@@ -67,8 +68,8 @@ static Expected<std::vector<int64_t>> shapeOf(const KernelArgument &argument,
   Expected<unsigned> bits = bitsOfType(argument.type);
   if (!bits.ok())
     return bits.status();
-  if (*bits == 4)
-    shape.back() /= 2;
+  if (*bits < 8)
+    shape.back() = shape.back() * *bits / 8;
   return shape;
 }
 

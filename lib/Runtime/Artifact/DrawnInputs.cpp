@@ -79,7 +79,9 @@ static Status fill(NDArray &array, const ProgramValue &value,
                  array.dtype() == DType::BF16;
   if (isFloat)
     return fillFloats(array, random);
-  if (!isScale && value.type != "f4E2M1FN" && value.type != "i8")
+  bool isPacked = value.type == "f4E2M1FN" || value.type == "f6E2M3FN" ||
+                  value.type == "f6E3M2FN" || value.type == "i8";
+  if (!isScale && !isPacked)
     return Status::error("input '" + value.name +
                          "' has to be given: no numbers are drawn for " +
                          value.type);

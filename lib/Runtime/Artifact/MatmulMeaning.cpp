@@ -99,8 +99,9 @@ static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
   if (elements.rank() != 2 || scales.rank() != 5)
     return Status::error("expected packed elements of rank 2 and scales of "
                          "rank 5");
+  unsigned bits = numerics::elementBits(format.element);
   matrix.rows = elements.shape()[0];
-  matrix.cols = elements.shape()[1] * 2;
+  matrix.cols = elements.shape()[1] * 8 / bits;
   int64_t blocks = scales.shape()[1] * 4;
   if (scales.shape()[0] * 128 < matrix.rows ||
       blocks * format.blockCols < matrix.cols)
@@ -108,15 +109,16 @@ static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
                          " rows and " + std::to_string(matrix.cols) +
                          " columns, got " + shapeString(scales.shape()));
   matrix.values.resize(size_t(matrix.rows * matrix.cols));
+  std::vector<uint8_t> codes(matrix.values.size());
+  numerics::unpackCodes(format.element, elements.bytes(), size_t(matrix.rows),
+                        size_t(matrix.cols), codes.data());
   for (int64_t row = 0; row < matrix.rows; ++row)
     for (int64_t col = 0; col < matrix.cols; ++col) {
       int64_t at = row * matrix.cols + col;
-      uint8_t byte = elements.bytes()[at / 2];
-      uint8_t code = at % 2 ? byte >> 4 : byte & 15;
       size_t offset = numerics::scaleOffset128x4(
           size_t(row), size_t(col / format.blockCols), size_t(blocks));
       matrix.values[size_t(at)] =
-          double(numerics::decodeElement(format.element, code)) *
+          double(numerics::decodeElement(format.element, codes[size_t(at)])) *
           numerics::decodeScale(format.scale, scales.bytes()[offset]);
     }
   return matrix;

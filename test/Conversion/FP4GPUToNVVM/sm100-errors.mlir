@@ -59,7 +59,7 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
 }
 // -----
 
-// expected-error @below {{'fp4gpu.kernel' op expected f4E2M1FN elements for sm_100a, got 'f8E4M3FN'; sm_120a, sm_120f and sm_121a have kernels for them}}
+// expected-error @below {{'fp4gpu.kernel' op expected f4E2M1FN elements for sm_100a, got 'f8E4M3FN' and 'f8E4M3FN'; sm_120a, sm_120f and sm_121a have kernels for them}}
 fp4gpu.kernel @mm(%lhs: memref<128x128xf8E4M3FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %rhs: memref<128x128xf8E4M3FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
                   %bias: memref<128xf32>, %out: memref<128x128xf32>)

@@ -3,7 +3,7 @@
 // CHECK: error: unsupported target 'sm_90'; supported: sm_90a, sm_100a, sm_103a, sm_120a, sm_120f, sm_121a
 
 func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{'fp4.matmul' op has no kernel for sm_120a: expected a bf16 left side and a right side of #fp4.nvfp4 or #fp4.mxfp4, got tensor<256x512xf32> and !fp4.tensor<384x512, #fp4.mxfp4>}}
+  // expected-error @below {{'fp4.matmul' op has no kernel for sm_120a: expected a bf16 left side and a right side of #fp4.nvfp4 or #fp4.mxfp4, or an f8E4M3FN left side and a right side of #fp4.mxfp4, got tensor<256x512xf32> and !fp4.tensor<384x512, #fp4.mxfp4>}}
   %0 = fp4.matmul %x, %w : tensor<256x512xf32>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -11,7 +11,7 @@ func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #f
 // -----
 
 func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, #fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.nvfp4>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
   return
 }
@@ -20,7 +20,7 @@ func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<3
 
 func.func @other_block_size(%x: !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>,
                             %w: !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>) {
-  // expected-error @below {{expected two operands of #fp4.nvfp4, two of #fp4.mxfp4 or two of #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
+  // expected-error @below {{expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, #fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>, !fp4.tensor<384x512, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>> -> tensor<256x384xf32>
   return
 }
@@ -67,9 +67,25 @@ func.func @no_rows_to_decode_for(%x: tensor<0x128xbf16>, %w: !fp4.tensor<16x128,
 
 // -----
 
+func.func @folded(%x: tensor<4x128xf8E4M3FN>, %w: !fp4.tensor<8x128, #fp4.mxfp4>) {
+  // expected-error @below {{has no kernel for sm_120a: expected a bf16 left side or two microscaled operands}}
+  %0 = fp4.matmul %x, %w : tensor<4x128xf8E4M3FN>, !fp4.tensor<8x128, #fp4.mxfp4> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 // 2^23 x 2^16 have 2^39 / 32 = 2^34 bytes of scales.
 func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tensor<16x65536, #fp4.mxfp4>) {
   // expected-error @below {{expected sizes and bytes of scales below 2^31, got M x N x K = 8388608x16x65536}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
+  return
+}
+
+// -----
+
+func.func @spread_depth(%x: !fp4.tensor<16x160, #fp4.mxfp8e4m3>, %w: !fp4.tensor<16x160, #fp4.mxfp4>) {
+  // expected-error @below {{expected K to be a multiple of 128, in which TMA spreads elements of 4 or 6 bits to bytes, got 160}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<16x160, #fp4.mxfp8e4m3>, !fp4.tensor<16x160, #fp4.mxfp4> -> tensor<16x16xf32>
   return
 }

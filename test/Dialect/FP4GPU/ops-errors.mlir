@@ -509,9 +509,9 @@ fp4gpu.kernel @k(%d: memref<256x256xf32>)
 // -----
 
 // prepack C1
-func.func @f(%q: !fp4.tensor<256x512, #fp4.mxfp6e2m3>) {
-  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxfp6e2m3>'}}
-  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxfp6e2m3> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
+func.func @f(%q: !fp4.tensor<256x512, #fp4.mxint8>) {
+  // expected-error @below {{'fp4gpu.prepack' op expected 'input' to be a matrix of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of elements of 6 or 8 bits with f8E8M0FNU scales, in blocks of one row, got '!fp4.tensor<256x512, #fp4.mxint8>'}}
+  %e, %s, %t = fp4gpu.prepack %q : !fp4.tensor<256x512, #fp4.mxint8> -> tensor<256x256xi8>, tensor<2x8x32x4x4xi8>, tensor<f32>
   return
 }
 

@@ -60,11 +60,14 @@ collectConstants(ModuleOp module, const json &kernel) {
       ElementsAttr constant;
       if (!matchPattern(operand, m_Constant(&constant)))
         continue;
-      std::optional<ArrayRef<char>> bytes = fp4::getRawBytes(constant);
-      if (!bytes)
-        bytes = cast<DenseElementsAttr>(constant).getRawData();
-      weights[kernel["arguments"][i]["name"]].assign(bytes->begin(),
-                                                     bytes->end());
+      std::vector<uint8_t> &weight = weights[kernel["arguments"][i]["name"]];
+      if (std::optional<ArrayRef<char>> bytes = fp4::getRawBytes(constant)) {
+        weight.assign(bytes->begin(), bytes->end());
+        continue;
+      }
+      ArrayRef<char> splat = cast<DenseElementsAttr>(constant).getRawData();
+      for (int64_t j = 0; j < constant.getNumElements(); ++j)
+        weight.insert(weight.end(), splat.begin(), splat.end());
     }
   });
   return weights;
@@ -117,9 +120,13 @@ static Expected<ptx::TensorMap> encodeMap(const json &map, uint64_t address,
       {"32B", ptx::TensorMapSwizzle::B32},
       {"64B", ptx::TensorMapSwizzle::B64},
       {"128B", ptx::TensorMapSwizzle::B128}};
+  static const std::map<std::string, ptx::TensorMapType> types = {
+      {"uint8", ptx::TensorMapType::U8},
+      {"bfloat16", ptx::TensorMapType::BF16},
+      {"16u4_align16b", ptx::TensorMapType::U4Align16B},
+      {"16u6_align16b", ptx::TensorMapType::U6Align16B}};
   ptx::TensorMapParams params;
-  params.type = map["data_type"] == "bfloat16" ? ptx::TensorMapType::BF16
-                                               : ptx::TensorMapType::U8;
+  params.type = types.at(map["data_type"]);
   params.rank = map["shape"].size();
   params.globalAddress = address;
   for (unsigned i = 0; i < params.rank; ++i) {

@@ -46,8 +46,8 @@ const char *const schedules[] = {
     "tile = 32x128x128, stages = 3, warps = 1x4, swapped",
 };
 
-/// Those of elements twice as wide.
-const char *const schedules8Bit[] = {
+/// Those of elements that have a byte each.
+const char *const byteSchedules[] = {
     "tile = 128x128x128, stages = 2, warps = 2x2",
     "tile = 64x128x128, stages = 3, warps = 2x2",
     "tile = 16x128x128, stages = 3, warps = 1x4",
@@ -59,8 +59,10 @@ const char *const schedules8Bit[] = {
 
 class Grid {
 public:
-  Grid(const std::string &format, bool hasSchedules)
-      : format(format), hasSchedules(hasSchedules),
+  /// `weights` are the formats that weights are drawn from.
+  Grid(const std::string &format, std::vector<std::string> weights,
+       bool hasSchedules)
+      : format(format), weights(std::move(weights)), hasSchedules(hasSchedules),
         random(format == "nvfp4" ? 1 : 2) {}
 
   Case next(unsigned index) {
@@ -70,14 +72,18 @@ public:
     static const int64_t columns[] = {8,   16,  24,  40,  64,  72,
                                       104, 128, 136, 200, 256, 264};
     static const char *const tails[] = {"", "", "residual", "written", "gated"};
-    int64_t block = format == "nvfp4" ? 16 : 32;
+    std::string weight = weights[random() % weights.size()];
+    bool usesBytes = format[4] != '4' || weight[4] != '4';
+    // TMA spreads elements of 4 and 6 bits to bytes by 128.
+    int64_t unit = format == "nvfp4"                                     ? 16
+                   : usesBytes && (format[4] != '8' || weight[4] != '8') ? 128
+                                                                         : 32;
     Case c{format, pick(rows), pick(columns),
-           block * int64_t(1 + random() % (640 / block))};
-    bool is8Bit = format.substr(0, 5) == "mxfp8";
+           unit * int64_t(1 + random() % (640 / unit))};
+    if (weight != format)
+      c.weightFormat = weight;
     if (hasSchedules && index % 2 == 1)
-      c.schedule = is8Bit ? pick(schedules8Bit) : pick(schedules);
-    if (is8Bit && random() % 2)
-      c.weightFormat = "mxfp8e5m2";
+      c.schedule = usesBytes ? pick(byteSchedules) : pick(schedules);
     c.tail = pick(tails);
     c.hasBias = random() % 3 == 0;
     c.hasDynamicRows = random() % 5 == 0;
@@ -95,15 +101,17 @@ private:
   }
 
   std::string format;
+  std::vector<std::string> weights;
   bool hasSchedules;
   std::mt19937 random;
 };
 
 void runGrid(const std::string &target, const std::string &format,
-             unsigned cases, bool hasSchedules) {
+             std::vector<std::string> weights, unsigned cases,
+             bool hasSchedules) {
   const char *wanted = std::getenv("FP4_KERNEL_GRID");
   bool isWhole = wanted && std::string(wanted) == "all";
-  Grid grid(format, hasSchedules);
+  Grid grid(format, std::move(weights), hasSchedules);
   unsigned run = 0;
   for (unsigned i = 0; i < cases; ++i) {
     Case c = grid.next(i);
@@ -119,11 +127,28 @@ void runGrid(const std::string &target, const std::string &format,
   std::printf("%s %s: %u cases\n", target.c_str(), format.c_str(), run);
 }
 
-TEST(KernelGrid, SM120NVFP4) { runGrid("sm_120a", "nvfp4", kCases, true); }
-TEST(KernelGrid, SM120MXFP4) { runGrid("sm_120a", "mxfp4", kCases, true); }
-TEST(KernelGrid, SM120MXFP8) { runGrid("sm_120a", "mxfp8e4m3", kCases, true); }
-TEST(KernelGrid, SM100NVFP4) { runGrid("sm_100a", "nvfp4", 40, false); }
-TEST(KernelGrid, SM100MXFP4) { runGrid("sm_100a", "mxfp4", 40, false); }
+TEST(KernelGrid, SM120NVFP4) {
+  runGrid("sm_120a", "nvfp4", {"nvfp4"}, kCases, true);
+}
+TEST(KernelGrid, SM120MXFP4) {
+  runGrid("sm_120a", "mxfp4", {"mxfp4"}, kCases, true);
+}
+TEST(KernelGrid, SM120MXFP8) {
+  runGrid("sm_120a", "mxfp8e4m3", {"mxfp8e4m3", "mxfp8e5m2"}, kCases, true);
+}
+TEST(KernelGrid, SM120MXFP8ByMXFP4) {
+  runGrid("sm_120a", "mxfp8e4m3", {"mxfp4"}, kCases, true);
+}
+TEST(KernelGrid, SM120MXFP6) {
+  runGrid("sm_120a", "mxfp6e2m3",
+          {"mxfp6e2m3", "mxfp6e3m2", "mxfp4", "mxfp8e5m2"}, kCases, true);
+}
+TEST(KernelGrid, SM100NVFP4) {
+  runGrid("sm_100a", "nvfp4", {"nvfp4"}, 40, false);
+}
+TEST(KernelGrid, SM100MXFP4) {
+  runGrid("sm_100a", "mxfp4", {"mxfp4"}, 40, false);
+}
 
 /// A product of whole tiles and four steps of the pipeline.
 Case getWholeTiles(const std::string &format, const std::string &schedule) {
@@ -150,23 +175,33 @@ TEST(KernelStatistics, BankConflictsAreThoseOfScales) {
   EXPECT_EQ(statistics.bankConflicts, 4u * 4 * 2 * 2 * (2 * 3));
 }
 
+/// What a launch of `c` does, as a line of the file.
+nlohmann::json measure(Case c) {
+  ptx::LaunchOptions options;
+  options.countBankConflicts = true;
+  ptx::Statistics statistics;
+  EXPECT_EQ(runCase("sm_120a", c, 1, options, &statistics), "");
+  return {{"format", c.format},
+          {"weight", c.getWeightFormat()},
+          {"schedule", c.schedule},
+          {"mma", statistics.mmaInstructions},
+          {"bank_conflicts", statistics.bankConflicts}};
+}
+
 TEST(KernelStatistics, AreWrittenWhereWanted) {
   const char *path = std::getenv("FP4_KERNEL_STATISTICS");
   if (!path)
     GTEST_SKIP() << "FP4_KERNEL_STATISTICS names no file";
   std::ofstream file(path);
-  ptx::LaunchOptions options;
-  options.countBankConflicts = true;
   nlohmann::json lines = nlohmann::json::array();
   for (const char *format : {"nvfp4", "mxfp4"})
-    for (const char *schedule : schedules) {
-      ptx::Statistics statistics;
-      Case c = getWholeTiles(format, schedule);
-      ASSERT_EQ(runCase("sm_120a", c, 1, options, &statistics), "");
-      lines.push_back({{"format", format},
-                       {"schedule", schedule},
-                       {"mma", statistics.mmaInstructions},
-                       {"bank_conflicts", statistics.bankConflicts}});
+    for (const char *schedule : schedules)
+      lines.push_back(measure(getWholeTiles(format, schedule)));
+  for (const char *weight : {"mxfp8e4m3", "mxfp4", "mxfp6e3m2"})
+    for (const char *schedule : byteSchedules) {
+      Case c = getWholeTiles("mxfp8e4m3", schedule);
+      c.weightFormat = weight;
+      lines.push_back(measure(c));
     }
   file << lines.dump(1) << "\n";
 }

@@ -71,7 +71,7 @@ static std::string printWeight(const Case &c, const std::string &name,
   int64_t block = c.format == "nvfp4" ? 16 : 32;
   std::string rows = std::to_string(c.columns);
   return "  " + name + " = fp4.constant <elements = dense<0> : tensor<" + rows +
-         "x" + std::to_string(c.depth / (c.format[4] == '8' ? 1 : 2)) +
+         "x" + std::to_string(c.depth * (c.getWeightFormat()[4] - '0') / 8) +
          "xi8>, scales = dense<0> : tensor<" + rows + "x" +
          std::to_string(c.depth / block) + "xi8>" +
          (block == 16 ? ", tensor_scale = 1.0 : f32" : "") + "> : " + type +
@@ -159,28 +159,40 @@ static double decodeE4M3(unsigned code) {
                   : std::ldexp(mantissa, -9);
 }
 
+int Matrix::getMantissa() const {
+  if (format == "mxfp6e2m3" || format == "mxfp8e4m3")
+    return 3;
+  return format == "mxfp6e3m2" || format == "mxfp8e5m2" ? 2 : 1;
+}
+
+int Matrix::getBias() const {
+  // 2^(bits of the exponent - 1) - 1.
+  return (1 << (getBits() - getMantissa() - 2)) - 1;
+}
+
 double Matrix::decode(unsigned code) const {
-  if (!is8Bit())
-    return decodeE2M1(code);
-  double sign = code & 0x80 ? -1 : 1;
-  if (format == "mxfp8e4m3")
-    return sign * decodeE4M3(code & 0x7f);
-  // Two bits of mantissa, exponents from 2^-14.
-  int exponent = code >> 2 & 31, mantissa = code & 3;
-  return sign * (exponent ? std::ldexp(4 + mantissa, exponent - 17)
-                          : std::ldexp(mantissa, -16));
+  int bits = getBits(), mantissaBits = getMantissa();
+  int mantissa = code & ((1 << mantissaBits) - 1);
+  int exponent = (code & ((1 << (bits - 1)) - 1)) >> mantissaBits;
+  double sign = code >> (bits - 1) ? -1 : 1;
+  int least = 1 - getBias() - mantissaBits;
+  return sign * (exponent ? std::ldexp((1 << mantissaBits) + mantissa,
+                                       least + exponent - 1)
+                          : std::ldexp(mantissa, least));
 }
 
 /// A finite code; with exact data one of a value of e2m1.
 static uint8_t drawCode(const Matrix &matrix, bool isExact,
                         std::mt19937 &random) {
   uint8_t code = random() % 16;
-  if (!matrix.is8Bit())
+  if (matrix.getBits() == 4)
     return code;
+  if (!isExact && matrix.getBits() == 6)
+    return random() % 64;
   if (!isExact) // 0x7f is NaN in e4m3, 0x7c and up infinite or NaN in e5m2.
     return (random() & 0x80) | random() % 0x7c;
   double value = decodeE2M1(code);
-  unsigned wide = code & 8 ? 0x80 : 0;
+  unsigned wide = code & 8 ? 1u << (matrix.getBits() - 1) : 0;
   while (matrix.decode(wide) != value)
     ++wide;
   return wide;
@@ -210,14 +222,13 @@ double Matrix::at(int64_t row, int64_t k) const {
 }
 
 std::vector<uint8_t> Matrix::packElements() const {
-  if (is8Bit())
-    return codes;
-  int64_t rowBytes = (depth + 31) / 32 * 16;
+  int bits = getBits();
+  int64_t rowBytes = (depth * bits + 127) / 128 * 16;
   std::vector<uint8_t> bytes(rows * rowBytes);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t k = 0; k < depth; k += 2)
-      bytes[r * rowBytes + k / 2] =
-          codes[r * depth + k] | codes[r * depth + k + 1] << 4;
+    for (int64_t at = 0; at < depth * bits; ++at)
+      bytes[r * rowBytes + at / 8] |=
+          (codes[r * depth + at / bits] >> (at % bits) & 1) << (at % 8);
   return bytes;
 }
 

@@ -68,9 +68,13 @@ struct Matrix {
   Matrix(const std::string &format, int64_t rows, int64_t depth, bool isExact,
          std::mt19937 &random);
   double at(int64_t row, int64_t k) const;
-  bool is8Bit() const { return format.substr(0, 5) == "mxfp8"; }
+  /// Bits of an element.
+  int getBits() const { return format[4] - '0'; }
+  /// Bits of its mantissa, and its exponent's bias.
+  int getMantissa() const;
+  int getBias() const;
   double decode(unsigned code) const;
-  /// Two 4-bit codes a byte, the even one low; rows of whole 16 bytes.
+  /// Codes from the lowest bit on without gaps; rows of whole 16 bytes.
   std::vector<uint8_t> packElements() const;
   /// cuBLASLt, "Scaling factors layout": tiles of 128 rows x 4 scales.
   std::vector<uint8_t> layOutScales() const;

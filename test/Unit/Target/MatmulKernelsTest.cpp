@@ -162,6 +162,26 @@ TEST(SM120Matmul, MXFP8) {
   check("sm_120a", mixed);
 }
 
+TEST(SM120Matmul, EveryPairOfMXFormats) {
+  // Elements of 4 and 6 bits are spread to bytes on the way to shared memory.
+  const char *formats[] = {"mxfp4", "mxfp6e2m3", "mxfp6e3m2", "mxfp8e4m3",
+                           "mxfp8e5m2"};
+  for (const char *lhs : formats)
+    for (const char *rhs : formats) {
+      Case c{lhs, 40, 72, 256};
+      c.weightFormat = rhs;
+      check("sm_120a", c);
+    }
+  Case few{"mxfp8e4m3", 3, 72, 640};
+  few.weightFormat = "mxfp4";
+  check("sm_120a", few);
+  few.quantizedTo = "mxfp4";
+  few.scaleRule = "floor";
+  few.columns = 64;
+  few.schedule = "tile = 8x64x128, stages = 2, warps = 1x2, swapped";
+  check("sm_120a", few);
+}
+
 TEST(SM120Matmul, RaggedDepthOfTwoScaleRows) {
   Case c{"nvfp4", 300, 136, 208};
   c.schedule = "tile = 256x128x128, stages = 3, warps = 4x2";

@@ -84,7 +84,8 @@ LogicalResult TensorMatmul::check() {
   if (plan.lhs.getBits() != 4)
     return plan.kernel.emitOpError()
            << "expected f4E2M1FN elements for " << plan.arch->name << ", got "
-           << plan.lhs.type.getElementType()
+           << plan.lhs.type.getElementType() << " and "
+           << plan.rhs.type.getElementType()
            << "; sm_120a, sm_120f and sm_121a have kernels for them";
   if (schedule.getTileM() != 128 ||
       !llvm::is_contained({128, 256}, schedule.getTileN()) ||

@@ -62,7 +62,7 @@ public:
 
 private:
   /// The depth of an instruction in bytes of a row: 64 elements of 4 bits or 32
-  /// of 8. Fragments are the same.
+  /// in bytes. Fragments are the same.
   static constexpr int64_t kStepBytes = 32;
   /// 8 warps of the one and 4 of the other have 64 K registers together.
   static constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
@@ -99,6 +99,7 @@ private:
   void storeQuantized(Value row, Value column, ValueRange accumulators);
   Value getFragmentAddress(const WarpSide &side, Value stage, Value laneRow,
                            Value chunk);
+  Values loadMatrices(const WarpSide &side, Value source);
   SmallVector<Values> loadFragmentsA(Value stage, int64_t step);
   void loadFragmentsB(Value stage, int64_t step, SmallVector<Values> &blocks);
   Values loadScales(const WarpSide &side, Value stage, int64_t chunk);
@@ -166,6 +167,13 @@ Value WarpMatmul::getFragmentAddress(const WarpSide &side, Value stage,
   return b.at(skeleton.tileAddress(side.elements, stage), offset);
 }
 
+/// Four matrices of 8 rows by 16 bytes.
+Values WarpMatmul::loadMatrices(const WarpSide &side, Value source) {
+  if (side.elements.isSpread())
+    return b.loadSpreadMatrixX4(source, side.elements.getSourceBits());
+  return b.loadMatrixX4(source);
+}
+
 /// Blocks of 16 rows: lane l gives the address of row l % 16 and chunk l / 16
 /// of the two that make up the depth of an instruction.
 SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
@@ -174,7 +182,7 @@ SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
   SmallVector<Values> fragments;
   for (int64_t i = 0; i < getRowBlocks(); ++i)
     fragments.push_back(
-        b.loadMatrixX4(b.at(base, i * 16 * sideA.elements.getRowBytes())));
+        loadMatrices(sideA, b.at(base, i * 16 * sideA.elements.getRowBytes())));
   return fragments;
 }
 
@@ -198,7 +206,7 @@ void WarpMatmul::loadFragmentsB(Value stage, int64_t step,
   Value base = getFragmentAddress(sideB, stage, row, b.add(chunk, 2 * step));
   for (int64_t j = 0; j < getColumnBlocks(); j += 2) {
     Values four =
-        b.loadMatrixX4(b.at(base, j * 8 * sideB.elements.getRowBytes()));
+        loadMatrices(sideB, b.at(base, j * 8 * sideB.elements.getRowBytes()));
     blocks.push_back({four[0], four[1]});
     blocks.push_back({four[2], four[3]});
   }
@@ -226,7 +234,7 @@ Values WarpMatmul::loadScales(const WarpSide &side, Value stage,
 
 Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
   // An instruction takes 4 scales of 16 elements, a whole word, or, of 32
-  // elements, 2 with 4 bits and 1 with 8: a word serves two or four steps.
+  // elements, 2 with 4 bits and 1 with bytes: a word serves two or four steps.
   int64_t scalesPerStep =
       kStepBytes * 8 / plan.lhs.getBits() / plan.mma.getBlockSize();
   int64_t stepsPerWord = 4 / scalesPerStep;

@@ -30,9 +30,11 @@ bool isKernelFormat(FormatAttr format) {
 
 bool isPrepackedFormat(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
-  bool is8Bit = block.element == numerics::ElementFormat::E4M3 ||
+  bool isWide = block.element == numerics::ElementFormat::E2M3 ||
+                block.element == numerics::ElementFormat::E3M2 ||
+                block.element == numerics::ElementFormat::E4M3 ||
                 block.element == numerics::ElementFormat::E5M2;
-  return isKernelFormat(format) || (is8Bit && block.blockRows == 1 &&
+  return isKernelFormat(format) || (isWide && block.blockRows == 1 &&
                                     block.scale == numerics::ScaleFormat::E8M0);
 }
 
@@ -78,7 +80,7 @@ static LogicalResult verifyParts(Operation *op, StringRef what,
     return op->emitOpError()
            << "expected '" << what
            << "' to be a matrix of f4E2M1FN elements with f8E4M3FN or "
-              "f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with "
+              "f8E8M0FNU scales, or of elements of 6 or 8 bits with "
               "f8E8M0FNU scales, in blocks of one row, got "
            << type;
   if (failed(checkType(op, "elements", getPrepackedElementsType(type),
@@ -274,8 +276,8 @@ static bool isCompatible(Type given, Type argument) {
   if (tensor.getElementType() != element) {
     if (!tensor.getElementType().isInteger(8) || bits > 8)
       return false;
-    if (bits == 4 && !shape.empty())
-      shape.back() /= 2;
+    if (bits < 8 && !shape.empty() && !ShapedType::isDynamic(shape.back()))
+      shape.back() = shape.back() * bits / 8;
   }
   return succeeded(verifyCompatibleShape(shape, tensor.getShape()));
 }

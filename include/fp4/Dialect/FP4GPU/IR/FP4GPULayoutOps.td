@@ -20,9 +20,8 @@ def FP4GPU_PrepackOp : FP4GPU_Op<"prepack", [Pure]> {
     array without dimensions.
 
     - (C1) `input` is a matrix in blocks of one row, of `f4E2M1FN` elements, or of
-      `f8E4M3FN` or `f8E5M2` elements with `f8E8M0FNU` scales.
-    - (C2) `elements` is `[R, 16 * ceil(C / 32)]`, or `[R, 16 * ceil(C / 16)]` with
-      8-bit elements.
+      elements of 6 or 8 bits with `f8E8M0FNU` scales.
+    - (C2) with elements of b bits, `elements` is `[R, 16 * ceil(b * C / 128)]`.
     - (C3) `scales` is `[ceil(R / 128), ceil(C / B / 4), 32, 4, 4]`.
     - (C4) there is a `tensor_scale` result iff the format has one.
 
@@ -129,8 +128,8 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
       operands and results, or already device code in a `gpu.module`, whose
       arguments are no longer checked.
     - (C2) a tensor agrees with its `memref`: same shape and element type, or
-      `i8` where the elements have 8 bits, or `i8` and half of the last
-      dimension where they have 4.
+      `i8` where the elements have 8 bits, or `i8` and b / 8 of the last
+      dimension where they have b = 4 or 6.
     - (C3) a scalar has the type of its argument.
 
     Example:
