@@ -168,7 +168,8 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     `gelu_tanh` and in front of quantizations, polynomials for `erf`, `exp` and
     `tanh` behind matmuls, and row sums in another order. Leaves alone: matmuls
     without a kernel (with `require-kernels` they are errors), and quantizations
-    with random numbers, or with the rule `search` in 8-bit formats.
+    with random numbers, to 6-bit elements, or with the rule `search` to 8-bit
+    ones.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",

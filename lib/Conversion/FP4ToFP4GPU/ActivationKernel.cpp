@@ -113,6 +113,8 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
         << "expected a format with a name, got " << format;
     return failure();
   }
+  if (numerics::elementBits(format.getBlockFormat().element) == 6)
+    return fail("expected elements of 4 or 8 bits, got 6");
   if (llvm::any_of(problem.type.getShape(), [](int64_t size) {
         return size == 0 || size >= int64_t(1) << 31;
       }))

@@ -138,7 +138,9 @@ LogicalResult fp4::gpu::verifyQuantized(Operation *op, FormatAttr format,
                                         bool mayHaveBytes) {
   int64_t block = format.getBlockCols();
   bool isBlock = block == 16 || block == 32;
-  if (mayHaveBytes && (!isPrepackedFormat(format) || !isBlock))
+  bool isByte = isPrepackedFormat(format) &&
+                numerics::elementBits(format.getBlockFormat().element) == 8;
+  if (mayHaveBytes && ((!isKernelFormat(format) && !isByte) || !isBlock))
     return op->emitOpError()
            << "expected a format in blocks of 16 or 32 of f4E2M1FN elements "
               "with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 "
