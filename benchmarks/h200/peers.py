@@ -26,7 +26,7 @@ def time_scaled_mm(dense, m):
 
 
 @triton.jit
-def dot_scaled_kernel(x, w, s, y, m_size, n_size, k_size: tl.constexpr, bm: tl.constexpr, bn: tl.constexpr, bk: tl.constexpr):
+def dot_scaled_kernel(x, w, s, y, m_size, n_size, k_size, bm: tl.constexpr, bn: tl.constexpr, bk: tl.constexpr):
     m = tl.program_id(0) * bm + tl.arange(0, bm)
     n = tl.program_id(1) * bn + tl.arange(0, bn)
     sums = tl.zeros((bm, bn), dtype=tl.float32)

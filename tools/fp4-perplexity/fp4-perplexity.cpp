@@ -170,6 +170,9 @@ static Status measureRecipe(mlir::MLIRContext &context,
     return blocks.status();
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
+  // Not with the results, which are the same each time.
+  llvm::errs() << format << " " << name << ": quantized in "
+               << llvm::format("%.0f", seconds.count()) << " s\n";
   auto run = model::QuantizedModelRun::create(context, model, *recipe);
   if (!run.ok())
     return run.status();

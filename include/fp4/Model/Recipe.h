@@ -29,6 +29,9 @@
 // down_proj also make up for 30 % of the error that the blocks before have left
 // in the residual stream.
 //
+// mr-gptq-plus, hadamard-128 and best calibrate the stages of a block one
+// behind the other; docs/ModelQuantization.md has the reasons for each option.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_RECIPE_H

@@ -27,8 +27,9 @@ static constexpr int64_t kMultiprocessors = 132;
 
 /// mma.sync: every warp takes a unit of the depth in turn. Two blocks share a
 /// tile where the multiprocessors would otherwise be half idle; where there are
-/// more tiles than multiprocessors, two smaller blocks share one of those. More
-/// stages than these are slower: the loop is unrolled over them.
+/// up to four times as many tiles as multiprocessors, two smaller blocks share
+/// one of those. More stages than these are slower: the loop is unrolled over
+/// them.
 static ScheduleAttr chooseStream(const MatmulProblem &problem,
                                  const GPUArch &arch) {
   int64_t rows = problem.hasDynamicRows() ? 16
@@ -39,8 +40,8 @@ static ScheduleAttr chooseStream(const MatmulProblem &problem,
   int64_t tiles = llvm::divideCeil(problem.columns, kUnit);
   bool isSplit = arch.family == GPUFamily::SM90 && units > 1 &&
                  2 * tiles <= kMultiprocessors;
-  bool isShared =
-      arch.family == GPUFamily::SM90 && tiles > kMultiprocessors && rows <= 16;
+  bool isShared = arch.family == GPUFamily::SM90 && rows <= 16 &&
+                  tiles > kMultiprocessors && tiles <= 4 * kMultiprocessors;
   int64_t maxStages = rows == 8 ? (isShared ? 3 : 4) : (isShared ? 4 : 3);
   int64_t split = isSplit ? 2 : 1, stages = 0;
   int64_t warps = isShared && rows == 16 ? 4 : 8;

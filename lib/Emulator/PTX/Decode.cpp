@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The opcode table, the modifiers and operands of an instruction, the types
+// that Forms.def allows, and which registers an instruction reads and writes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Decode.h"
 #include "FloatFormat.h"

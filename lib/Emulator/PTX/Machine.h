@@ -90,6 +90,9 @@ struct Frame {
   }
 };
 
+/// Calls that `frame` stands in.
+unsigned depthOf(const Frame *frame);
+
 enum class Wait : uint8_t {
   Ready,
   /// At a .sync instruction that other lanes have not reached.
@@ -133,6 +136,9 @@ struct Location {
   uint32_t offset = 0;
   Space space = Space::Global;
 };
+
+/// A loop around a failed look at a barrier is at most this long.
+constexpr uint32_t kPollLoop = 64;
 
 class Warp {
 public:

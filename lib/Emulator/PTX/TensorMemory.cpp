@@ -4,6 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Allocation checks, and the fences that order tensor memory between warps (PTX
+// ISA 9.0, "Memory Consistency Model for 5th generation of TensorCore
+// operations").
+//
+//===----------------------------------------------------------------------===//
 
 #include "TensorMemory.h"
 
