@@ -20,8 +20,9 @@
 //   llmcompressor none           llmcompressor  specification     -
 //   modelopt      none           modelopt       specification     -
 //
-// The last three do with weights what the tools do, bit for bit, and calibrate
-// as we do; fp-quant is for NVFP4, since plain MXFP4 lacks its factor 4/3.
+// The last three do with weights what the tools do (see Arithmetic) and
+// calibrate as we do; fp-quant is for NVFP4, since plain MXFP4 lacks its factor
+// 4/3.
 //
 // With the target "mixed", layers are fitted to their quantized inputs (see
 // ActivationTarget.h) so that they give what the layer gives for 70 % of its
