@@ -68,7 +68,7 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     | `tile` | rows x columns of the output tile of a CTA, times elements of the reduction per stage |
     | `stages` | tiles of the reduction in flight in shared memory |
     | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
-    | `split` | blocks that share the reduction of a tile, as a cluster; 1 if not there |
+    | `split` | blocks that share the reduction of a tile, as a cluster or through scratch memory; 1 if not there |
     | `swapped` | if there: the product is computed transposed, so that the columns of the output stand on the instruction's side of 16 rows and its rows on that of 8; for few rows |
 
     Tile and warps are in rows and columns of the output, swapped or not.
