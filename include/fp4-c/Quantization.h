@@ -34,7 +34,7 @@ typedef struct FP4WeightReport {
 } FP4WeightReport;
 
 /// Quantizes `weights` with the preset "rtn", "gptq", "mr-gptq", "mr-gptq-plus"
-/// or, bit for bit as these tools do, "fp-quant", "llmcompressor", "modelopt".
+/// or, as these tools do, "fp-quant", "llmcompressor", "modelopt".
 /// `hessian` is X^T X of the layer's (unrotated) inputs times any positive
 /// number, cols x cols; null is allowed for "rtn" and "modelopt" only. The
 /// rotating presets rotate weights and Hessian first, so the codes are those of

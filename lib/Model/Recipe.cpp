@@ -109,4 +109,21 @@ Status setTransform(Recipe &recipe, std::string_view text) {
   return Status::success();
 }
 
+Status setHessian(Recipe &recipe, std::string_view text) {
+  if (text == "full")
+    recipe.hessian = HessianSource::Full;
+  else if (text == "diagonal")
+    recipe.hessian = HessianSource::Diagonal;
+  else if (text == "gain")
+    recipe.hessian = HessianSource::Gain;
+  else
+    return Status::error("expected a Hessian full, diagonal or gain, got '" +
+                         std::string(text) + "'");
+  if (recipe.retarget && recipe.hessian != HessianSource::Full)
+    return Status::error(
+        "a recipe with a target needs the full Hessian, got '" +
+        std::string(text) + "'; use mr-gptq-plus");
+  return Status::success();
+}
+
 } // namespace fp4::model

@@ -69,6 +69,11 @@ static cl::opt<std::string> transform(
     cl::desc("Instead of that of the recipe: none, hadamard-N, gsr-N, dct-N, "
              "dst-N or wush-N, N channels per matrix"),
     cl::value_desc("name"), cl::cat(category));
+static cl::opt<std::string> hessianSource(
+    "hessian",
+    cl::desc("What GPTQ knows of the inputs: full (default), diagonal (second "
+             "moments) or gain (of the norm before)"),
+    cl::value_desc("name"), cl::cat(category));
 static cl::opt<bool> weightsOnly("weights-only",
                                  cl::desc("Leave activations in float32"),
                                  cl::cat(category));
@@ -100,6 +105,9 @@ static Expected<model::Recipe> getRecipe(const std::string &name,
     recipe->quantizeActivations = false;
   if (recipe.ok() && !transform.empty())
     if (Status status = model::setTransform(*recipe, transform); !status.ok())
+      return status;
+  if (recipe.ok() && !hessianSource.empty())
+    if (Status status = model::setHessian(*recipe, hessianSource); !status.ok())
       return status;
   return recipe;
 }

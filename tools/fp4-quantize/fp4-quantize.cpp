@@ -59,6 +59,11 @@ static cl::opt<std::string>
               cl::desc("Instead of that of the preset: none or hadamard-N, N "
                        "channels per matrix"),
               cl::value_desc("name"), cl::cat(category));
+static cl::opt<std::string> hessianSource(
+    "hessian",
+    cl::desc("What GPTQ knows of the inputs: full (default), diagonal (second "
+             "moments) or gain (of the norm before)"),
+    cl::value_desc("name"), cl::cat(category));
 static cl::opt<std::string> calibration("calibration",
                                         cl::desc("Token ids: *.u16 or *.u32"),
                                         cl::value_desc("file"),
@@ -108,6 +113,9 @@ static Expected<model::ExportOptions> parseOptions() {
   if (!transform.empty())
     if (Status status = model::setTransform(*recipe, transform); !status.ok())
       return status;
+  if (!hessianSource.empty())
+    if (Status status = model::setHessian(*recipe, hessianSource); !status.ok())
+      return status;
   std::optional<model::Layout> layout = model::parseLayout(layoutText);
   if (!layout)
     return Status::error("expected --export of compressed-tensors, fp_quant or "
@@ -121,7 +129,8 @@ static Expected<model::ExportOptions> parseOptions() {
   model::ExportOptions options;
   options.layout = *layout;
   options.recipe = *recipe;
-  options.recipeName = recipeName + (transform.empty() ? "" : " " + transform);
+  options.recipeName = recipeName + (transform.empty() ? "" : " " + transform) +
+                       (hessianSource.empty() ? "" : " " + hessianSource);
   options.calibration.sequences = sequences;
   options.calibration.sequenceLength = length;
   options.calibration.threads = jobs;

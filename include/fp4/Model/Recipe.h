@@ -20,8 +20,9 @@
 //   llmcompressor none           llmcompressor  specification     -
 //   modelopt      none           modelopt       specification     -
 //
-// The last three do with weights what the tools do, bit for bit, and calibrate
-// as we do; fp-quant is for NVFP4, since plain MXFP4 lacks its factor 4/3.
+// The last three do with weights what the tools do (see Arithmetic) and
+// calibrate as we do; fp-quant is for NVFP4, since plain MXFP4 lacks its factor
+// 4/3.
 //
 // With the target "mixed", layers are fitted to their quantized inputs (see
 // ActivationTarget.h) so that they give what the layer gives for 70 % of its
@@ -44,6 +45,12 @@
 
 namespace fp4::model {
 
+/// What GPTQ knows of a layer's inputs. Diagonal: their second moments alone.
+/// Gain: nothing but the gain of the norm before the layer, squared; 1 for
+/// o_proj and down_proj, which follow no norm. Both are rotated like the full
+/// matrix.
+enum class HessianSource : uint8_t { Full, Diagonal, Gain };
+
 /// Orthogonal: Recipe::orthogonal says which.
 enum class TransformKind : uint8_t { None, Hadamard, WUSH, Orthogonal };
 
@@ -62,6 +69,8 @@ struct Recipe {
   /// False leaves activations in float32.
   bool quantizeActivations = true;
   numerics::ScaleRule activationRule = numerics::ScaleRule::AbsMax;
+  /// Full with `retarget`.
+  HessianSource hessian = HessianSource::Full;
   /// Fit the weights to the quantized inputs.
   bool retarget = false;
   double retargetDamping = 0.01;
@@ -106,6 +115,10 @@ Expected<Recipe> findRecipe(std::string_view name,
 /// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix. Fails on
 /// other texts.
 Status setTransform(Recipe &recipe, std::string_view text);
+
+/// The same for "full", "diagonal" and "gain". Fails on other texts, and on a
+/// recipe with a target, which needs the full matrix.
+Status setHessian(Recipe &recipe, std::string_view text);
 
 } // namespace fp4::model
 

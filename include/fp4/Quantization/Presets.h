@@ -16,7 +16,7 @@
 //   act-order  - modelopt       none      RTN        absmax / E8M0: rceil   - -
 //
 // The last three (E2M1 only) are those of the tools they are named after, with
-// `Arithmetic` and therefore the same bits.
+// `Arithmetic` and therefore the same bits, but for sums in another order.
 //
 // mr-gptq is arXiv 2509.23202 (section 4.1, appendix I) except that for MXFP4
 // it searches the exponent, which has the smaller error and is plain MXFP4.

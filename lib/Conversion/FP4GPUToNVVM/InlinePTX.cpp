@@ -119,6 +119,13 @@ void releaseCounter(KernelBuilder &b, Value pointer) {
             "l,~{memory}");
 }
 
+Value countArrival(KernelBuilder &b, Value pointer) {
+  return createAsm(b, b.getI32Type(), pointer,
+                   "atom.acq_rel.gpu.global.add.s32 $0, [$1], 1;",
+                   "=r,l,~{memory}")
+      .getResult(0);
+}
+
 Value acquireCounter(KernelBuilder &b, Value pointer) {
   return createAsm(b, b.getI32Type(), pointer,
                    "ld.acquire.gpu.global.s32 $0, [$1];", "=r,l,~{memory}")

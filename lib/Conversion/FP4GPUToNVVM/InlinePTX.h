@@ -45,6 +45,8 @@ mlir::Value transpose8x8(KernelBuilder &b, mlir::Value pair);
 
 /// Adds 1 to a counter of the device, releasing this thread's writes.
 void releaseCounter(KernelBuilder &b, mlir::Value pointer);
+/// The same, acquiring too; the value ahead of it.
+mlir::Value countArrival(KernelBuilder &b, mlir::Value pointer);
 /// A counter's value, acquiring what was released with it.
 mlir::Value acquireCounter(KernelBuilder &b, mlir::Value pointer);
 

@@ -91,6 +91,8 @@ public:
   Value gridSize();
   /// The warp of this thread, known to be uniform.
   Value warpId(Value thread);
+  /// The value of lane 0.
+  Value broadcast(Value value);
   /// True in one lane of a converged warp.
   Value elect();
   void barrier();

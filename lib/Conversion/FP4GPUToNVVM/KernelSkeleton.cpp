@@ -104,16 +104,29 @@ void KernelSkeleton::forTiles(
   Value rowTiles = b.ceilDiv(size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(size(1), plan.schedule.getTileN());
   Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
-  b.forLoop(b.blockId(), count, b.gridSize(), init,
-            [&](Value tile, ValueRange carried) {
-              auto [m, n] = placeTile(tile, rowTiles, columnTiles);
+  int64_t split = plan.schedule.getSplit();
+  b.forLoop(b.blockId(), b.mul(count, split), b.gridSize(), init,
+            [&](Value index, ValueRange carried) {
+              // The parts of a tile are neighbours, under way together.
+              part = split > 1 ? b.rem(index, b.i32(split)) : Value();
+              if (split > 1)
+                index = b.div(index, b.i32(split));
+              auto [m, n] = placeTile(index, rowTiles, columnTiles);
+              if (split > 1)
+                tile = b.add(b.createOrFold<arith::MulIOp>(m, columnTiles), n);
               return body(m, n, carried);
             });
 }
 
 Values KernelSkeleton::forSteps(ValueRange init,
                                 function_ref<Values(Value, ValueRange)> body) {
-  return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
+  int64_t split = plan.schedule.getSplit();
+  if (split == 1)
+    return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
+  auto first = [&](Value part) {
+    return b.div(b.mul(part, plan.getSteps()), b.i32(split));
+  };
+  return b.forLoop(first(part), first(b.add(part, 1)), b.i32(1), init, body);
 }
 
 /// Elements go by TMA, which gives zeros for what is outside the matrix. Tiles

@@ -59,13 +59,18 @@ public:
   //===--------------------------------------------------------------------===//
   // Loops
   //===--------------------------------------------------------------------===//
-  /// The tiles of this block, in order, carrying `init`.
+  /// The tiles of this block, in order, carrying `init`; with a split, its
+  /// parts of tiles.
   void
   forTiles(mlir::ValueRange init,
            llvm::function_ref<Values(Value m, Value n, mlir::ValueRange)> body);
   /// The steps of a tile's pipeline.
   Values forSteps(mlir::ValueRange init,
                   llvm::function_ref<Values(Value k, mlir::ValueRange)> body);
+  /// In `forTiles`: the number of the tile, row by row, and, with a split, of
+  /// the part of its depth.
+  Value getTile() { return tile; }
+  Value getPart() { return part; }
   /// The part of the one thread that fills the ring.
   void emitProducer();
 
@@ -124,7 +129,7 @@ private:
   KernelPlan &plan;
   KernelBuilder &b;
   mlir::Operation *function = nullptr;
-  Value shared, workspace;
+  Value shared, workspace, tile, part;
   /// Kernel arguments and scalars to their device values.
   mlir::IRMapping mapping;
 };

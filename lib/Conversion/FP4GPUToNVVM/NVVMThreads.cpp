@@ -29,10 +29,13 @@ Value KernelBuilder::gridSize() {
   return NVVM::GridDimXOp::create(*this, getI32Type());
 }
 
+Value KernelBuilder::broadcast(Value value) {
+  return NVVM::ShflOp::create(*this, getI32Type(), i32(-1), value, i32(0),
+                              i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
 Value KernelBuilder::warpId(Value thread) {
-  return NVVM::ShflOp::create(*this, getI32Type(), i32(-1),
-                              shiftRight(thread, 5), i32(0), i32(31),
-                              NVVM::ShflKind::idx, UnitAttr());
+  return broadcast(shiftRight(thread, 5));
 }
 
 Value KernelBuilder::elect() {

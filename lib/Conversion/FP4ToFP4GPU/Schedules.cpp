@@ -116,6 +116,23 @@ static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem,
          tiles >= row.minTiles;
 }
 
+/// Blocks that share the depth of each tile. Sums cross memory once, which pays
+/// where multiprocessors would be idle and each block keeps a few rounds of its
+/// ring.
+static int64_t chooseSplit(const ScheduleRow &row, int64_t depth,
+                           const MatmulProblem &problem, const GPUArch &arch) {
+  constexpr int64_t kBlocks = 128, kLeastSteps = 4, kMaxSplit = 8;
+  if (arch.family != GPUFamily::SM120 || problem.hasDynamicRows())
+    return 1;
+  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
+                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
+  int64_t steps = llvm::divideCeil(problem.depth, depth), split = 1;
+  while (2 * split * tiles <= kBlocks && 2 * split * kLeastSteps <= steps &&
+         2 * split <= kMaxSplit)
+    split *= 2;
+  return split;
+}
+
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch) {
   if (problem.schedule)
@@ -126,11 +143,13 @@ ScheduleChoice chooseSchedule(const MatmulProblem &problem,
         (!row || !isSuitable(*row, problem, arch)))
       row = &candidate;
   int64_t depth = chooseDepth(*row, problem);
+  int64_t split = chooseSplit(*row, depth, problem, arch);
   auto schedule =
       ScheduleAttr::get(problem.format.getContext(), row->tileM, row->tileN,
                         depth, countStages(*row, depth, problem, arch),
-                        row->warpsM, row->warpsN, row->isSwapped, /*split=*/1);
-  return {schedule, row->reason};
+                        row->warpsM, row->warpsN, row->isSwapped, split);
+  return {schedule, split == 1 ? StringRef(row->reason)
+                               : "few tiles: blocks share the depth of each"};
 }
 
 } // namespace fp4::gpu

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// PTX ISA 9.0, section "State Spaces, Types, and Variables". Initialisers become
-// bytes and relocations, which are resolved when the module ends.
+// PTX ISA 9.0, section "State Spaces, Types, and Variables". Initialisers
+// become bytes and relocations, which are resolved when the module ends.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Parser.h"
 #include "FloatFormat.h"
+#include "Parser.h"
 #include <cstring>
 
 namespace fp4::ptx {

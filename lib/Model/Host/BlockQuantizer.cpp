@@ -199,6 +199,29 @@ static Expected<Matrix> retarget(const Recipe &recipe, const StageSums &sums,
   return std::move(*hessian);
 }
 
+/// The Hessian of the inputs before their transform, as far as the recipe wants
+/// to know it.
+static Expected<Matrix> ownHessian(const Recipe &recipe,
+                                   const ModelDirectory &model, int64_t layer,
+                                   size_t stage, const StageSums &sums) {
+  if (recipe.hessian == HessianSource::Full)
+    return sums.exact.finish();
+  if (recipe.hessian == HessianSource::Diagonal)
+    return quantization::diagonalHessian(sums.exact.secondMoments());
+  // The norms of the two stages that follow one come behind the linear layers.
+  std::vector<double> moments(static_cast<size_t>(sums.cols), 1.0);
+  if (stage % 2 == 0) {
+    Expected<Matrix> gain = model.finiteTensor(
+        blockTensors(model.config(), layer)[std::size(kLinears) + stage / 2]
+            .name);
+    if (!gain.ok())
+      return gain.status();
+    for (size_t i = 0; i < moments.size(); ++i)
+      moments[i] = double((*gain)[i]) * (*gain)[i];
+  }
+  return quantization::diagonalHessian(moments);
+}
+
 /// The options of a layer: `common`, or what its override changes of them.
 static quantization::WeightOptions
 overridden(const Recipe &recipe, const std::string &name,
@@ -229,7 +252,7 @@ Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
   if (recipe.retarget && recipe.quantizeActivations) {
     hessian = retarget(recipe, sums, *weights, options.threads);
   } else if (recipe.needsExactMoments()) {
-    hessian = sums.exact.finish();
+    hessian = ownHessian(recipe, model, layer, index, sums);
     if (hessian.ok() && transform.block)
       quantization::transformHessian(transform.activations, transform.block,
                                      hessian->data(), cols);

@@ -115,3 +115,32 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
     } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : !fp4gpu.acc<128x128>, memref<128x128xf4E2M1FN> scaled memref<1x1x32x4x4xf8E8M0FNU>
   }
 }
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected no split on sm_100a, got #fp4gpu.schedule<tile = 128x128x128, stages = 2, warps = 4x1, split = 2>}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x128xf4E2M1FN>, %rhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %out: memref<128x128xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 4x1, split = 2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<128x128xf32>
+  }
+}

@@ -584,3 +584,32 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf8E4M3FN>, %lhs_scales: memref<1x1x32x4x4
     } : !fp4gpu.acc<128x128>, memref<128x128xf32>
   }
 }
+
+// -----
+
+// expected-error @below {{'fp4gpu.kernel' op expected no split of a product with a dynamic number of columns, got #fp4gpu.schedule<tile = 128x128x128, stages = 2, warps = 2x2, split = 2>}}
+fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<?x128xf4E2M1FN>, %rhs_scales: memref<?x1x32x4x4xf8E8M0FNU>,
+                  %cols: index, %out: memref<128x?xf32>)
+    schedule <tile = 128x128x128, stages = 2, warps = 2x2, split = 2>
+    arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "cols", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [128, %cols] {
+    %zero = fp4gpu.zero : !fp4gpu.acc<128x128>
+    %sum = fp4gpu.pipeline 1 init(%zero) produce {
+    ^bb0(%k: index):
+      %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<?x128xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<?x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+    } consume {
+    ^bb0(%c: !fp4gpu.acc<128x128>, %a: !fp4gpu.tile<128x128xf4E2M1FN>, %sa: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, %b: !fp4gpu.tile<128x128xf4E2M1FN>, %sb: !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>):
+      %d = fp4gpu.mma %c, %a scaled %sa, %b scaled %sb : !fp4gpu.acc<128x128>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
+      fp4gpu.yield %d : !fp4gpu.acc<128x128>
+    } : !fp4gpu.acc<128x128>
+    fp4gpu.epilogue %sum -> %out[%m, %n] {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : !fp4gpu.acc<128x128>, memref<128x?xf32>
+  }
+}

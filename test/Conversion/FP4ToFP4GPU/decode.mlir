@@ -70,3 +70,36 @@ func.func @folded(%x: tensor<?x256xf8E4M3FN>, %w: !fp4.tensor<72x256, #fp4.mxfp4
   %y = fp4.matmul %x, %w : tensor<?x256xf8E4M3FN>, !fp4.tensor<72x256, #fp4.mxfp4> -> tensor<?x72xbf16>
   return %y : tensor<?x72xbf16>
 }
+
+// 64 tiles leave half of the multiprocessors idle: blocks share them evenly.
+// With 32 tiles four blocks compute each. 128 tiles are left alone.
+
+// CHECK: fp4gpu.kernel @matmul_nvfp4_64x8192x8192_bf16_bf16
+// CHECK: schedule <tile = 64x128x128, stages = 4, warps = 1x8, balanced>
+func.func @balanced(%x: tensor<64x8192xbf16>, %w: !fp4.tensor<8192x8192, #fp4.nvfp4>) -> tensor<64x8192xbf16> {
+  %y = fp4.matmul %x, %w : tensor<64x8192xbf16>, !fp4.tensor<8192x8192, #fp4.nvfp4> -> tensor<64x8192xbf16>
+  return %y : tensor<64x8192xbf16>
+}
+
+// CHECK: fp4gpu.kernel @matmul_nvfp4_128x4096x4096_bf16_bf16
+// CHECK: schedule <tile = 128x128x128, stages = 5, warps = 1x8, split = 4>
+func.func @split(%x: tensor<128x4096xbf16>, %w: !fp4.tensor<4096x4096, #fp4.nvfp4>) -> tensor<128x4096xbf16> {
+  %y = fp4.matmul %x, %w : tensor<128x4096xbf16>, !fp4.tensor<4096x4096, #fp4.nvfp4> -> tensor<128x4096xbf16>
+  return %y : tensor<128x4096xbf16>
+}
+
+// CHECK: fp4gpu.kernel @matmul_nvfp4_256x8192x8192_bf16_bf16
+// CHECK: schedule <tile = 128x128x128, stages = 5, warps = 1x8>
+func.func @plain(%x: tensor<256x8192xbf16>, %w: !fp4.tensor<8192x8192, #fp4.nvfp4>) -> tensor<256x8192xbf16> {
+  %y = fp4.matmul %x, %w : tensor<256x8192xbf16>, !fp4.tensor<8192x8192, #fp4.nvfp4> -> tensor<256x8192xbf16>
+  return %y : tensor<256x8192xbf16>
+}
+
+// More tiles than multiprocessors: two blocks of 87 KB on each.
+
+// CHECK: fp4gpu.kernel @matmul_nvfp4_16x14336x4096_bf16_bf16
+// CHECK: schedule <tile = 16x64x256, stages = 4, warps = 1x1>
+func.func @shared(%x: tensor<16x4096xbf16>, %w: !fp4.tensor<14336x4096, #fp4.nvfp4>) -> tensor<16x14336xbf16> {
+  %y = fp4.matmul %x, %w : tensor<16x4096xbf16>, !fp4.tensor<14336x4096, #fp4.nvfp4> -> tensor<16x14336xbf16>
+  return %y : tensor<16x14336xbf16>
+}

@@ -12,6 +12,15 @@ func.func @decode_one(%x: !fp4.tensor<1x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x
 }
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_1x1024x4096_bf16
+// CHECK-SAME: tile = 8x32x256, stages = 8, warps = 1x2, swapped, split = 4>
+// CHECK-SAME: few tiles: blocks share the depth of each
+func.func @decode_narrow(%x: !fp4.tensor<1x4096, #fp4.mxfp4>, %w: !fp4.tensor<1024x4096, #fp4.mxfp4>) -> tensor<1x1024xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<1x4096, #fp4.mxfp4>, !fp4.tensor<1024x4096, #fp4.mxfp4> -> tensor<1x1024xbf16>
+  return %y : tensor<1x1024xbf16>
+}
+
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_1x16384x4096_bf16
 // CHECK-SAME: tile = 8x128x256, stages = 5, warps = 1x4, swapped>
 // CHECK-SAME: up to 8 rows: the weight streams
@@ -49,8 +58,8 @@ func.func @thirty(%x: !fp4.tensor<30x4096, #fp4.mxfp4>, %w: !fp4.tensor<16384x40
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_60x4096x4096_bf16
-// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2>
-// CHECK-SAME: up to 64 rows
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2, split = 2>
+// CHECK-SAME: few tiles: blocks share the depth of each
 func.func @sixty(%x: !fp4.tensor<60x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<60x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<60x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<60x4096xbf16>
   return %y : tensor<60x4096xbf16>
@@ -67,8 +76,8 @@ func.func @hundreds(%x: !fp4.tensor<200x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x
 
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_200x256x4096_bf16
-// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2>
-// CHECK-SAME: a quarter of 128x128
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2, split = 4>
+// CHECK-SAME: few tiles: blocks share the depth of each
 func.func @few_tiles(%x: !fp4.tensor<200x4096, #fp4.mxfp4>, %w: !fp4.tensor<256x4096, #fp4.mxfp4>) -> tensor<200x256xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<200x4096, #fp4.mxfp4>, !fp4.tensor<256x4096, #fp4.mxfp4> -> tensor<200x256xbf16>
   return %y : tensor<200x256xbf16>

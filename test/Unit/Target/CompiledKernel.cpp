@@ -193,7 +193,8 @@ launchKernel(const CompiledKernel &compiled, KernelArguments &arguments,
     size_t bytes = 1;
     for (const json &size : kernel["workspace"])
       bytes *= resolveSize(size, arguments);
-    arguments.arrays["workspace"].assign(bytes, 0);
+    // As the last launch left it.
+    arguments.arrays["workspace"].resize(bytes);
   }
   ptx::Device device;
   std::map<std::string, uint64_t> addresses;

@@ -475,6 +475,75 @@ TEST(SM90WarpgroupMatmul, PromotesSumsOf8BitProducts) {
     }
 }
 
+//===----------------------------------------------------------------------===//
+// Hardware
+//===----------------------------------------------------------------------===//
+
+/// FNV-1a, 64 bits.
+uint64_t hash(const std::vector<uint8_t> &bytes) {
+  uint64_t value = 0xcbf29ce484222325;
+  for (uint8_t byte : bytes)
+    value = (value ^ byte) * 0x100000001b3;
+  return value;
+}
+
+Case makeCase(const char *format, int64_t rows, int64_t columns, int64_t depth,
+              const char *schedule, bool isE4M3 = false) {
+  Case c{format, rows, columns, depth, "bf16"};
+  c.hasBias = true;
+  c.activation = "relu";
+  c.schedule = schedule;
+  c.isE4M3 = isE4M3;
+  return c;
+}
+
+/// The hashes are of what one NVIDIA H200 wrote, given the same modules and
+/// inputs (2026-11-23, driver 580.159.04, by benchmarks/h200/launcher.py). The
+/// sums are exact, so that neither the order of additions nor the bits that an
+/// addition keeps matter: the emulator's mode `exact` has to write the same.
+TEST(SM90Hardware, SameBitsAsAnH200) {
+  const std::pair<Case, uint64_t> cases[] = {
+      {makeCase("nvfp4", 5, 128, 1040, ""), 0xedb5ddc554d93560},
+      {makeCase("mxfp4", 11, 200, 1056, ""), 0xc318a34f4b3a3d71},
+      {makeCase("nvfp4", 16, 192, 2048,
+                "tile = 16x64x256, stages = 4, warps = 1x1, split = 2"),
+       0xe64960b0653e6d50},
+      {makeCase("nvfp4", 64, 256, 640,
+                "tile = 64x128x128, stages = 4, warps = 1x8"),
+       0x337e2d6c825db36f},
+      {makeCase("mxfp4", 37, 200, 736,
+                "tile = 32x128x128, stages = 3, warps = 1x8"),
+       0xb21f4ea0d6c004c3},
+      {makeCase("nvfp4", 40, 128, 912,
+                "tile = 64x128x128, stages = 3, warps = 1x8, split = 4"),
+       0x4d7e27f85b8d6e6c},
+      {makeCase("nvfp4", 100, 256, 1536,
+                "tile = 64x128x128, stages = 4, warps = 1x8, balanced"),
+       0x3037b26f88af9ea7},
+      {makeCase("mxfp4", 40, 200, 1184,
+                "tile = 64x64x128, stages = 4, warps = 1x4", true),
+       0x450f991119b19612},
+      {makeCase("mxfp4", 130, 256, 640,
+                "tile = 128x128x128, stages = 4, warps = 1x8, promotion = 2",
+                true),
+       0x345842475cbc322e},
+  };
+  int number = 0;
+  for (const auto &[c, expected] : cases) {
+    Operands operands(c, /*seed=*/1);
+    Expected<CompiledKernel> kernel =
+        compileKernel(operands.toModule(), "sm_90a");
+    ASSERT_TRUE(kernel.ok()) << kernel.message();
+    KernelArguments arguments = operands.toArguments();
+    Expected<ptx::Statistics> statistics =
+        launchKernel(*kernel, arguments, /*blocks=*/0, {});
+    ASSERT_TRUE(statistics.ok()) << statistics.message();
+    compare(c, operands, arguments.arrays["out"]);
+    EXPECT_EQ(hash(arguments.arrays["out"]), expected) << number;
+    ++number;
+  }
+}
+
 TEST(SM90WarpgroupMatmul, EarlyAndRandomCompletion) {
   Case c{"mxfp4", 64, 128, 1024};
   c.schedule = "tile = 64x128x128, stages = 3, warps = 1x8";

@@ -44,6 +44,8 @@ const char *const schedules[] = {
     "tile = 8x128x256, stages = 4, warps = 1x4, swapped",
     "tile = 16x128x256, stages = 4, warps = 1x4, swapped",
     "tile = 32x128x128, stages = 3, warps = 1x4, swapped",
+    "tile = 64x64x128, stages = 3, warps = 2x2, split = 2",
+    "tile = 16x64x128, stages = 2, warps = 1x4, swapped, split = 3",
 };
 
 /// Those of elements that have a byte each.
@@ -55,6 +57,7 @@ const char *const byteSchedules[] = {
     "tile = 64x64x128, stages = 4, warps = 2x2",
     "tile = 8x128x128, stages = 4, warps = 1x4, swapped",
     "tile = 16x32x128, stages = 4, warps = 1x2, swapped",
+    "tile = 64x64x128, stages = 3, warps = 2x2, split = 2",
 };
 
 class Grid {

@@ -309,6 +309,13 @@ public:
     if (!kernel.ok())
       return kernel.message();
     KernelArguments arguments = makeArguments();
+    // Once more with the scratch memory that a launch has left.
+    if (c.schedule.find("split") != std::string::npos) {
+      Expected<ptx::Statistics> first =
+          launchKernel(*kernel, arguments, c.blocks, options);
+      if (!first.ok())
+        return first.message();
+    }
     Expected<ptx::Statistics> result =
         launchKernel(*kernel, arguments, c.blocks, options);
     if (!result.ok())

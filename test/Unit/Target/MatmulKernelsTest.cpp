@@ -162,6 +162,33 @@ TEST(SM120Matmul, MXFP8) {
   check("sm_120a", mixed);
 }
 
+TEST(SM120Matmul, SplitThroughScratchMemory) {
+  // Parts of different lengths, and, with five steps for eight, empty ones. One
+  // block has all parts of a tile in turn; seven meet in any order.
+  for (const char *schedule :
+       {"tile = 64x64x128, stages = 2, warps = 2x2, split = 2",
+        "tile = 16x64x128, stages = 2, warps = 1x4, swapped, split = 3",
+        "tile = 32x64x128, stages = 2, warps = 1x2, split = 8"})
+    for (uint32_t blocks : {1, 7}) {
+      Case c{"nvfp4", 70, 136, 640, "bf16"};
+      c.schedule = schedule;
+      c.blocks = blocks;
+      check("sm_120a", c);
+      c.hasDynamicRows = true;
+      c.tail = "residual";
+      check("sm_120a", c);
+    }
+  Case c{"mxfp4", 70, 128, 640};
+  c.schedule = "tile = 64x64x128, stages = 2, warps = 2x2, split = 4";
+  c.quantizedTo = "nvfp4";
+  c.scaleRule = "absmax";
+  check("sm_120a", c);
+  c.schedule = "";
+  c.quantizedTo = "";
+  c.depth = 2048; // The table splits it.
+  check("sm_120a", c);
+}
+
 TEST(SM120Matmul, EveryPairOfMXFormats) {
   // Elements of 4 and 6 bits are spread to bytes on the way to shared memory.
   const char *formats[] = {"mxfp4", "mxfp6e2m3", "mxfp6e3m2", "mxfp8e4m3",

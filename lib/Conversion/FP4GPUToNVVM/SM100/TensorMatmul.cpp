@@ -81,6 +81,9 @@ LogicalResult TensorMatmul::check() {
   if (failed(checkPlainEpilogue(plan)))
     return failure();
   ScheduleAttr schedule = plan.schedule;
+  if (schedule.getSplit() != 1)
+    return plan.kernel.emitOpError() << "expected no split on "
+                                     << plan.arch->name << ", got " << schedule;
   if (plan.lhs.getBits() != 4)
     return plan.kernel.emitOpError()
            << "expected f4E2M1FN elements for " << plan.arch->name << ", got "

@@ -27,6 +27,7 @@
 
 #include "../Families.h"
 #include "QuantizedEpilogue.h"
+#include "SplitSums.h"
 
 using namespace mlir;
 
@@ -55,7 +56,8 @@ public:
                                  : plan.schedule.getWarpsM())),
         sideB(makeSide(plan.rhs, plan.rhsScales, plan.getAccColumns(),
                        isSwapped ? plan.schedule.getWarpsM()
-                                 : plan.schedule.getWarpsN())) {}
+                                 : plan.schedule.getWarpsN())),
+        splitSums(plan, builder, skeleton, getConsumers(), getAccumulators()) {}
 
   LogicalResult check();
   void emit(Operation *device);
@@ -109,6 +111,7 @@ private:
   KernelSkeleton skeleton;
   bool isSwapped;
   WarpSide sideA, sideB;
+  SplitSums splitSums;
   /// lane = 4 * group + member.
   Value lane, group, member;
 };
@@ -132,6 +135,11 @@ LogicalResult WarpMatmul::check() {
   if (plan.epilogue.getGated() && !isSwapped && getColumnBlocks() == 1)
     return fail() << "warps that own at least 16 columns of a gated product, "
                      "got 8";
+  if (plan.schedule.getSplit() > 1 &&
+      ShapedType::isDynamic(plan.forTiles.getStaticSizes()[1]))
+    return fail() << "no split of a product with a dynamic number of columns, "
+                     "got "
+                  << plan.schedule;
   if (std::optional<FormatAttr> format = plan.epilogue.getFormat()) {
     int64_t columns = plan.getResultColumns() / plan.schedule.getWarpsN();
     if (columns % format->getBlockCols() != 0)
@@ -411,16 +419,25 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
               next.append(sums);
               return next;
             });
-        emitEpilogue(m, n, ValueRange(carried).drop_front(2));
-        if (plan.epilogue.getScales())
-          QuantizedEpilogue(plan, b, skeleton)
-              .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
-                           32 * getConsumers());
+        auto finish = [&](ValueRange sums) {
+          emitEpilogue(m, n, sums);
+          if (plan.epilogue.getScales())
+            QuantizedEpilogue(plan, b, skeleton)
+                .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
+                             32 * getConsumers());
+        };
+        ValueRange sums = ValueRange(carried).drop_front(2);
+        if (plan.schedule.getSplit() > 1)
+          splitSums.finish(warp, lane, sums, finish);
+        else
+          finish(sums);
         return {carried[0], carried[1]};
       });
 }
 
 void WarpMatmul::emit(Operation *device) {
+  if (plan.schedule.getSplit() > 1)
+    plan.workspaceBytes = splitSums.getWorkspaceBytes();
   skeleton.beginFunction(device, getThreads(), /*extraSharedBytes=*/0);
   Value thread = b.threadId();
   Value warp = b.warpId(thread);

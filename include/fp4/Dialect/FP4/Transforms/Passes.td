@@ -223,7 +223,7 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
     | `gptq` | GPTQ in act-order with frozen absmax or floor scales | needed |
     | `mr-gptq` | GPTQ with searched scales, for rotated layers (arXiv 2509.23202) | needed |
     | `mr-gptq-plus` | scales chosen inside GPTQ, two rounds of polish | needed |
-    | `fp-quant`, `llmcompressor`, `modelopt` | as these tools, bit for bit | needed; `modelopt`: none |
+    | `fp-quant`, `llmcompressor`, `modelopt` | as these tools, up to the order of sums | needed; `modelopt`: none |
 
     `hessians` names a safetensors file (or index or folder) with a float32
     `[K, K]` tensor for every layer, under the value of `fp4.layer`: X^T X of the
