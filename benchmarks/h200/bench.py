@@ -5,55 +5,30 @@
 
 DIR comes from compile.py; here PyTorch and the driver suffice. Per shape and M,
 in one run: every generated kernel that suits M, cuBLAS bf16 (torch.matmul),
-FP8 (torch._scaled_mm). Every kernel is checked before it is timed: bit-equal to a
+FP8 (torch._scaled_mm), Triton (tl.dot_scaled). Every kernel is checked before it is timed: bit-equal to a
 float64 product on data whose sums are exact, relative error on random data, twice
 the same. Times are CUDA-graph replays over copies of the weights larger than
-L2, median of several, microseconds per call.
+L2, median of several, microseconds per call; cuBLAS is timed before and after each.
 """
 
 import argparse
+import concurrent.futures
 import json
 import math
 import os
-import statistics
+import subprocess
 import sys
 import time
 
 import torch
 
-from launcher import Kernel
-from weights import Weights
+from launcher import Kernel, assembled
+from peers import time_cublas, time_dot_scaled, time_scaled_mm
+from timing import timed
+from weights import Weights, activation_type
 
 ROTATED_BYTES = 300_000_000  # of weight copies, six times the L2 of an H200
 RANDOM_TOLERANCE = 4e-3  # relative L2 error; rounding to bf16 alone is 1.7e-3
-
-
-def timed(launches, budget_us=2500, replays=7):
-    """Median microseconds per call of the launches, replayed as one graph."""
-    for launch in launches[:2]:
-        launch()
-    torch.cuda.synchronize()
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    first.record()
-    for launch in launches:
-        launch()
-    last.record()
-    torch.cuda.synchronize()
-    repeat = max(1, min(20, int(budget_us / max(1.0, first.elapsed_time(last) * 1000))))
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(repeat):
-            for launch in launches:
-                launch()
-    graph.replay()
-    times = []
-    for _ in range(replays):
-        first.record()
-        graph.replay()
-        last.record()
-        torch.cuda.synchronize()
-        times.append(first.elapsed_time(last) * 1000 / (repeat * len(launches)))
-    return statistics.median(times)
 
 
 def copy_bandwidth():
@@ -90,7 +65,10 @@ def check(kernel, fmt, n, k, m):
     for exact in (True, False):
         weights = Weights(fmt, n, k, exact)
         packed, factor = weights.pack()
-        x = (torch.randint(-2, 3, (m, k), device="cuda") if exact else torch.randn(m, k, device="cuda")).to(torch.bfloat16)
+        # Sums of 8-bit products keep fewer bits.
+        largest = 1 if weights.is_folded else 2
+        x = (torch.randint(-largest, largest + 1, (m, k), device="cuda").float() if exact
+             else torch.randn(m, k, device="cuda")).to(weights.activations)
         out = torch.full((m, n), float("nan"), device="cuda", dtype=torch.bfloat16)
         run = kernel.prepare(arrays(x, packed, factor, out), {"rows": m}, overlap=not exact)
         run()
@@ -114,53 +92,51 @@ def time_kernel(kernel, x, packed, factor, out, m):
             for overlap in (False, True)]
 
 
-def time_cublas(dense, m):
-    x = torch.randn(m, dense[0].shape[1], device="cuda").to(torch.bfloat16)
-    return timed([lambda d=d: torch.matmul(x, d.T) for d in dense])
-
-
-def time_scaled_mm(dense, m):
-    """torch._scaled_mm with one scale per tensor; M is padded to 16."""
-    x = torch.randn(max(16, m), dense[0].shape[1], device="cuda").to(torch.float8_e4m3fn)
-    one = torch.ones((), device="cuda")
-    weights = [d.to(torch.float8_e4m3fn) for d in dense] * 2
-    return timed([lambda w=w: torch._scaled_mm(x, w.T, one, one, out_dtype=torch.bfloat16) for w in weights])
-
-
 def copies(tensor):
     count = max(2, -(-ROTATED_BYTES // (tensor.numel() * tensor.element_size())))
     return [tensor] + [tensor.clone() for _ in range(count - 1)]
 
 
+def assemble(options, index):
+    """Assembles all kernels at once, which takes the driver longer, one after the other."""
+    paths = [os.path.join(options.artifacts, e["artifact"], "kernels.sm_90a.ptx") for e in index]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda p: subprocess.run([options.ptxas, "-arch=sm_90a", p, "-o", assembled(p)], check=True), paths))
+
+
 def run_shape(entries, n, k, ms, options, results):
     dense = copies(Weights("nvfp4", n, k).dense(torch.bfloat16))
-    base = {}
     for m in ms:
-        base[m] = time_cublas(dense, m)
-        results["baselines"].append({"n": n, "k": k, "m": m, "cublas_bf16": base[m],
-                                     "scaled_mm_fp8": time_scaled_mm(dense, m) if options.fp8 else None})
-    del dense
+        results["baselines"].append({"n": n, "k": k, "m": m, "cublas_bf16": time_cublas(dense, m),
+                                     "scaled_mm_fp8": time_scaled_mm(dense, m) if options.fp8 else None,
+                                     "dot_scaled": time_dot_scaled(n, k, m) if options.triton else None})
     for fmt in sorted({e["format"] for e in entries}):
         weights = Weights(fmt, n, k)
         fragments, factor = weights.pack()
         packed = copies(fragments)
         for entry in (e for e in entries if e["format"] == fmt):
-            suitable = [m for m in ms if suits(*parse_schedule(entry["schedule"]), m)]
+            if entry["rows"] == "?":
+                suitable = [m for m in ms if suits(*parse_schedule(entry["schedule"]), m)]
+            else:
+                suitable = [m for m in ms if m == int(entry["rows"])]
             if not suitable:
                 continue
             kernel = Kernel(os.path.join(options.artifacts, entry["artifact"]))
             for m in suitable:
-                run_case(kernel, entry, m, packed, factor, base[m], options, results)
+                run_case(kernel, entry, m, packed, factor, dense, options, results)
     torch.cuda.empty_cache()
 
 
-def run_case(kernel, entry, m, packed, factor, cublas, options, results):
+def run_case(kernel, entry, m, packed, factor, dense, options, results):
     fmt, n, k = entry["format"], entry["n"], entry["k"]
     errors = check(kernel, fmt, n, k, m) if m * n * k < options.check_limit else [None, None]
     correct = errors[0] in (None, 0.0) and (errors[1] is None or errors[1] < RANDOM_TOLERANCE)
-    x = torch.randn(m, k, device="cuda").to(torch.bfloat16)
+    x = torch.randn(m, k, device="cuda").to(activation_type(fmt))
     out = torch.empty((m, n), device="cuda", dtype=torch.bfloat16)
+    # The clock under load depends on what ran before: cuBLAS goes ahead and behind.
+    before = time_cublas(dense, m)
     plain, overlapped = time_kernel(kernel, x, packed, factor, out, m)
+    cublas = (before + time_cublas(dense, m)) / 2
     best = min(plain, overlapped)
     row = {**entry, "m": m, "us": plain, "us_overlapped": overlapped, "cublas": cublas, "ratio": cublas / best,
            "tbs": packed[0].numel() / best * 1e-6, "tflops": 2e-6 * m * n * k / best, "errors": errors,
@@ -175,8 +151,10 @@ def main():
     parser.add_argument("--artifacts", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--ms", default="1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192")
+    parser.add_argument("--ptxas", help="assemble all kernels with it first")
     parser.add_argument("--shapes", help="NxK,...: only these")
     parser.add_argument("--fp8", action="store_true", help="time torch._scaled_mm too")
+    parser.add_argument("--triton", action="store_true", help="time tl.dot_scaled too")
     parser.add_argument("--check-limit", type=float, default=2e11, help="largest M*N*K that is checked")
     parser.add_argument("--seconds", type=float, default=1e9, help="start no further shape after so long")
     options = parser.parse_args()
@@ -185,6 +163,8 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     with open(os.path.join(options.artifacts, "index.json")) as file:
         index = json.load(file)
+    if options.ptxas:
+        assemble(options, index)
     results = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, "date": time.strftime("%Y-%m-%d"),
                "baselines": [], "kernels": []}
     timed([lambda: torch.randn(1 << 26, device="cuda")] * 4)  # clocks up

@@ -4,12 +4,14 @@
     python3 benchmarks/h200/compile.py --fp4-compile build/dev/bin/fp4-compile --out artifacts
 
 One artifact per format, shape and schedule, rows known at launch only, weights
-left to the caller; the folder's index.json lists them.
+left to the caller; the folder's index.json lists them. With --ms one for each
+number of rows instead, whose schedule the compiler chooses.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 
 # Linear layers of Llama-3.1 8B and 70B (fused qkv and gate_up too) and 8192 x 8192.
@@ -17,18 +19,28 @@ SHAPES = ["4096x4096", "1024x4096", "6144x4096", "14336x4096", "28672x4096", "40
           "10240x8192", "28672x8192", "57344x8192", "8192x28672"]
 
 
+def chosen_schedule(compiler, text):
+    """The schedule of the only kernel of a module."""
+    gpu = subprocess.run([compiler, "-", "--target=sm_90a", "--activations=none", "--rotation=0", "--compile-to=gpu"],
+                         input=text, capture_output=True, text=True, check=True).stdout
+    return re.search(r"schedule <([^>]*)>", gpu).group(1)
+
+
 def schedules(fmt, n, k, kinds):
     """Every schedule worth timing."""
-    if "stream" in kinds:
+    if "stream" in kinds and fmt != "mxfp4-e4m3":
         yield from stream_schedules(fmt, n, k)
     if "warpgroup" in kinds:
         yield from warpgroup_schedules(fmt, n, k)
 
 
-def module(fmt, n, k, schedule):
-    x, w, y = f"tensor<?x{k}xbf16>", f"!fp4.tensor<{n}x{k}, #fp4.{fmt}>", f"tensor<?x{n}xbf16>"
+def module(fmt, n, k, schedule=None, rows="?"):
+    """A linear layer; without a schedule the compiler chooses it."""
+    element = "f8E4M3FN" if fmt == "mxfp4-e4m3" else "bf16"
+    x, w, y = f"tensor<{rows}x{k}x{element}>", f"!fp4.tensor<{n}x{k}, #fp4.{fmt.split('-')[0]}>", f"tensor<{rows}x{n}xbf16>"
+    attribute = f" {{fp4gpu.schedule = #fp4gpu.schedule<{schedule}>}}" if schedule else ""
     return f"""func.func @linear(%x: {x}, %w: {w}) -> {y} {{
-  %y = fp4.matmul %x, %w {{fp4gpu.schedule = #fp4gpu.schedule<{schedule}>}} : {x}, {w} -> {y}
+  %y = fp4.matmul %x, %w{attribute} : {x}, {w} -> {y}
   return %y : {y}
 }}
 """
@@ -36,15 +48,24 @@ def module(fmt, n, k, schedule):
 
 def warpgroup_schedules(fmt, n, k):
     """wgmma: tiles of 32 to 256 rows, the depth split so that a row of tiles fills the 132 SMs."""
-    unit = 2304 if fmt == "nvfp4" else 2176
+    row, unit = {"nvfp4": (256, 4608), "mxfp4": (256, 4352), "mxfp4-e4m3": (128, 4352)}[fmt]
     for rows, columns in ((32, 256), (64, 128), (64, 256), (128, 128), (128, 256), (256, 128)):
-        stage = rows * 256 + columns // 64 * 2 * unit + 1023 & ~1023
+        stage = rows * row + columns // 64 * unit + 1023 & ~1023
         stages = min(8, 226 * 1024 // stage)
         tiles = -(-n // columns)
         splits = {1, max(1, min(132 // tiles, rows // 8, k // 512))}
         for split in sorted(splits):
-            yield (f"tile = {rows}x{columns}x128, stages = {stages}, warps = 1x{columns // 16}"
-                   + (f", split = {split}" if split > 1 else ""))
+            for promotion in promotions(fmt, rows, columns, stages):
+                yield (f"tile = {rows}x{columns}x128, stages = {stages}, warps = 1x{columns // 16}"
+                       + (f", split = {split}" if split > 1 else "") + promotion)
+
+
+def promotions(fmt, rows, columns, stages):
+    """8-bit sums as they are, and added to float32 totals every 128 and more of the depth."""
+    yield ""
+    if fmt == "mxfp4-e4m3" and rows == 128 and columns == 128:
+        yield ", promotion = 1"
+        yield f", promotion = {stages}"
 
 
 def stream_schedules(fmt, n, k):
@@ -69,8 +90,9 @@ def main():
     parser.add_argument("--fp4-compile", default="fp4-compile")
     parser.add_argument("--out", required=True)
     parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--formats", default="nvfp4,mxfp4")
+    parser.add_argument("--formats", default="nvfp4,mxfp4,mxfp4-e4m3")
     parser.add_argument("--kinds", default="stream,warpgroup")
+    parser.add_argument("--ms", help="numbers of rows, for each of which the compiler chooses the schedule")
     parser.add_argument("--ptxas", help="check every kernel for spills with this assembler")
     arguments = parser.parse_args()
     os.makedirs(arguments.out, exist_ok=True)
@@ -78,17 +100,23 @@ def main():
     for shape in arguments.shapes.split(","):
         n, k = map(int, shape.split("x"))
         for fmt in arguments.formats.split(","):
-            for number, schedule in enumerate(schedules(fmt, n, k, arguments.kinds.split(","))):
-                name = f"{fmt}-{shape}-{number}"
+            if arguments.ms:
+                cases = [(None, m) for m in arguments.ms.split(",")]
+            else:
+                cases = [(schedule, "?") for schedule in schedules(fmt, n, k, arguments.kinds.split(","))]
+            for number, (schedule, rows) in enumerate(cases):
+                name = f"{fmt}-{shape}-" + (f"m{rows}" if arguments.ms else str(number))
                 path = os.path.join(arguments.out, name)
+                text = module(fmt, n, k, schedule, rows)
                 subprocess.run([arguments.fp4_compile, "-", "--target=sm_90a", "--activations=none", "--rotation=0", "-o", path],
-                               input=module(fmt, n, k, schedule).encode(), check=True)
+                               input=text.encode(), check=True)
+                schedule = schedule or chosen_schedule(arguments.fp4_compile, text)
                 if arguments.ptxas:
                     ptxas = subprocess.run([arguments.ptxas, "-arch=sm_90a", "-v", f"{path}/kernels.sm_90a.ptx", "-o", "/dev/null"],
                                            capture_output=True, text=True, check=True)
                     if "0 bytes spill stores, 0 bytes spill loads" not in ptxas.stderr:
                         print(f"{name} ({schedule}) spills registers: {ptxas.stderr.splitlines()[-3].strip()}")
-                index.append({"artifact": name, "format": fmt, "n": n, "k": k, "schedule": schedule})
+                index.append({"artifact": name, "format": fmt, "n": n, "k": k, "schedule": schedule, "rows": rows})
     with open(os.path.join(arguments.out, "index.json"), "w") as file:
         json.dump(index, file, indent=1)
     print(f"{len(index)} kernels in {arguments.out}")

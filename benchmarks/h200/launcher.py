@@ -63,13 +63,19 @@ def encode_map(parameters, tensor, symbols):
     return raw, address
 
 
+def assembled(ptx):
+    """Where the machine code of a PTX file is if it was assembled ahead; else the driver does it."""
+    return ptx.removesuffix(".ptx") + ".cubin"
+
+
 class Kernel:
     """One kernel of an artifact."""
 
     def __init__(self, artifact, index=0):
         with open(os.path.join(artifact, "manifest.json")) as file:
             manifest = json.load(file)
-        with open(os.path.join(artifact, manifest["ptx"]["file"]), "rb") as file:
+        path = os.path.join(artifact, manifest["ptx"]["file"])
+        with open(assembled(path) if os.path.exists(assembled(path)) else path, "rb") as file:
             ptx = file.read() + b"\0"
         self.entry = manifest["kernels"][index]
         self.name = self.entry["name"]
@@ -98,7 +104,8 @@ class Kernel:
         for size in self.entry["grid"]["x"]:
             count *= resolve(size, symbols)
         cluster = self.entry.get("cluster", [1])[0]
-        return min(count, self.sms // cluster * cluster)
+        resident = self.sms * self.entry.get("blocks_per_multiprocessor", 1)
+        return min(count, resident // cluster * cluster)
 
     def make_workspace(self, symbols):
         """Zeros, which every launch leaves as it found them; launches one after another share it."""

@@ -9,24 +9,31 @@ import torch
 E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6])
 
 
+def activation_type(fmt):
+    return torch.float8_e4m3fn if fmt == "mxfp4-e4m3" else torch.bfloat16
+
+
 class Weights:
     """N x K codes and scales. With `exact`, sums of up to 2^14 products with small
-    integers are exact in float32."""
+    integers are exact in float32. Format mxfp4-e4m3 is mxfp4 with its scales folded
+    for f8E4M3FN activations."""
 
     def __init__(self, fmt, n, k, exact=False):
         self.fmt, self.n, self.k = fmt, n, k
+        self.is_folded = fmt == "mxfp4-e4m3"
+        self.activations = activation_type(fmt)
         self.block = 16 if fmt == "nvfp4" else 32
         self.codes = torch.randint(0, 16, (n, k), device="cuda", dtype=torch.uint8)
         shape = (n, k // self.block)
         if exact:
-            self.exponent = torch.randint(-1, 2, shape, device="cuda", dtype=torch.int32)
+            self.exponent = torch.randint(0 if self.is_folded else -1, 2, shape, device="cuda", dtype=torch.int32)
             self.scale = torch.exp2(self.exponent.float())
         elif fmt == "nvfp4":
             scale = torch.exp2(torch.rand(shape, device="cuda") * 16.5 - 8.5)
             scale[torch.rand(shape, device="cuda") < 0.01] = 0
             self.scale = scale.to(torch.float8_e4m3fn).float()
         else:
-            self.exponent = torch.randint(-12, 12, shape, device="cuda", dtype=torch.int32)
+            self.exponent = torch.randint(-12, 0 if self.is_folded else 12, shape, device="cuda", dtype=torch.int32)
             self.scale = torch.exp2(self.exponent.float())
 
     def rows(self, first, end):
@@ -36,13 +43,32 @@ class Weights:
         return torch.cat([self.rows(a, min(a + 4096, self.n)).to(dtype) for a in range(0, self.n, 4096)])
 
     def pack(self):
-        """(fragments, factor), without a tensor scale; N and K multiples of 64."""
+        """(fragments, factor), without a tensor scale; N and K multiples of 64, K of 128 if folded."""
+        if self.is_folded:
+            factor = torch.exp2(self.exponent.amin(1).float() + 5)
+            return torch.cat([self._fold(a, min(a + 4096, self.n)) for a in range(0, self.n, 4096)]), factor
         largest = 0
         if self.fmt == "mxfp4":
             largest = int(self.exponent.max())
         factor = torch.tensor(256.0 if self.fmt == "nvfp4" else 2.0**largest, device="cuda")
         parts = [self._pack(a, min(a + 4096, self.n), largest) for a in range(0, self.n, 4096)]
         return torch.cat(parts), factor
+
+    def _fold(self, first, end):
+        """As include/fp4/Numerics/FoldedFragments.h; blocks of zeros count as others do."""
+        rows, units = (end - first) // 64, self.k // 128
+        # [row unit, tile, row half, g, unit, half, step, second, t, place] -> [.., g, t, step, row half, second, place]
+        codes = self.codes[first:end].to(torch.int32).view(rows, 4, 2, 8, units, 2, 2, 2, 4, 4)
+        codes = codes.permute(0, 4, 1, 5, 3, 8, 6, 2, 7, 9)
+        words = torch.zeros(codes.shape[:8], dtype=torch.int64, device="cuda")
+        for second in range(2):
+            for place in range(4):
+                code = codes[..., second, place].to(torch.int64)
+                words |= (code & 7) << 4 * (place + 4 * second) | (code >> 3) << 4 * (2 * place + 1 - second) + 3
+        data = torch.stack([words >> 8 * i & 255 for i in range(4)], -1).to(torch.uint8).reshape(rows, units, 4096)
+        step = self.exponent[first:end] - self.exponent[first:end].amin(1, keepdim=True)
+        steps = step.view(rows, 4, 2, 8, units, 4).permute(0, 4, 1, 3, 2, 5).to(torch.uint8).reshape(rows, units, 256)
+        return torch.cat([data, steps], 2)
 
     def _pack(self, first, end, largest):
         rows, units = (end - first) // 64, self.k // 64

@@ -10,7 +10,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "FunctionWriter.h"
-#include "fp4/Model/ModelText.h"
 #include <cmath>
 
 namespace fp4::model {
@@ -19,8 +18,8 @@ namespace fp4::model {
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// A projection cut into heads, [sequence, position, key head, query of it,
-/// channel], normalized per head if there are such norms.
+/// A projection of %attn_in cut into heads, [sequence, position, key head,
+/// query of it, channel], normalized per head if there are such norms.
 void FunctionWriter::project(const std::string &result, int64_t layer,
                              Linear which, const std::string &norm,
                              int64_t group) {
@@ -199,28 +198,41 @@ void FunctionWriter::attend() {
       {{"SCALE", floatText(1.0 / std::sqrt(double(config.headSize)))}});
 }
 
-void FunctionWriter::attention(int64_t layer) {
-  std::string prefix = "model.layers." + std::to_string(layer) + ".";
+void FunctionWriter::attentionInput(int64_t layer) {
   norm("attn_in", "%x", "%rows", config.hiddenSize,
-       prefix + "input_layernorm.weight");
+       "model.layers." + std::to_string(layer) + ".input_layernorm.weight");
+}
+
+/// attended: what o_proj reads.
+void FunctionWriter::attention(int64_t layer) {
   project("q", layer, Linear::Q, "q_norm",
           config.numHeads / config.numKeyValueHeads);
   project("k", layer, Linear::K, "k_norm", 1);
   project("v", layer, Linear::V, "", 1);
   attend();
+}
+
+/// middle: the residual stream behind the attention.
+void FunctionWriter::attentionOutput(int64_t layer) {
   linear("o", "%attended", linearName(layer, Linear::O) + ".weight",
          linearShape(config, Linear::O));
   addResidual("middle", "%x", "%o");
 }
 
 //===----------------------------------------------------------------------===//
-// Functions
+// Feed-forward
 //===----------------------------------------------------------------------===//
 
+/// `middle`: the value that holds the residual stream.
+void FunctionWriter::feedForwardInput(int64_t layer,
+                                      const std::string &middle) {
+  norm("mlp_in", middle, "%rows", config.hiddenSize,
+       "model.layers." + std::to_string(layer) +
+           ".post_attention_layernorm.weight");
+}
+
+/// hidden: what down_proj reads.
 void FunctionWriter::feedForward(int64_t layer) {
-  std::string prefix = "model.layers." + std::to_string(layer) + ".";
-  norm("mlp_in", "%middle", "%rows", config.hiddenSize,
-       prefix + "post_attention_layernorm.weight");
   linear("gate", "%mlp_in", linearName(layer, Linear::Gate) + ".weight",
          linearShape(config, Linear::Gate));
   linear("up", "%mlp_in", linearName(layer, Linear::Up) + ".weight",
@@ -239,31 +251,85 @@ void FunctionWriter::feedForward(int64_t layer) {
     linalg.yield %gated : f32
   } -> tensor<?x{F}xf32>
 )");
-  linear("down", "%hidden", linearName(layer, Linear::Down) + ".weight",
-         linearShape(config, Linear::Down));
-  addResidual("y", "%middle", "%down");
 }
 
-std::string FunctionWriter::block(int64_t layer, bool isTapped) {
-  std::string hidden = std::to_string(config.hiddenSize);
-  Names names = {{"TAPS", ""}, {"TYPES", ""}};
-  if (isTapped) {
-    names["TAPS"] = ", %attn_in, %attended, %mlp_in, %hidden, %middle";
-    for (int64_t width :
-         {config.hiddenSize, config.queryWidth(), config.hiddenSize,
-          config.intermediateSize, config.hiddenSize})
-      names["TYPES"] += ", tensor<?x" + std::to_string(width) + "xf32>";
-  }
-  openRows(blockFunction(layer),
-           "(tensor<?x?x" + hidden + "xf32>" + names["TYPES"] + ")");
-  attention(layer);
-  feedForward(layer);
+/// y: the residual stream behind the block.
+void FunctionWriter::feedForwardOutput(int64_t layer,
+                                       const std::string &middle) {
+  linear("down", "%hidden", linearName(layer, Linear::Down) + ".weight",
+         linearShape(config, Linear::Down));
+  addResidual("y", middle, "%down");
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// Ends a function with the rows of `value`, as hidden states.
+void FunctionWriter::returnStates(const std::string &value) {
   add(R"(
-  %output = tensor.expand_shape %y [[0, 1], [2]] output_shape [%batch, %tokens, {D}] : tensor<?x{D}xf32> into tensor<?x?x{D}xf32>
-  return %output{TAPS} : tensor<?x?x{D}xf32>{TYPES}
+  %output = tensor.expand_shape {X} [[0, 1], [2]] output_shape [%batch, %tokens, {D}] : tensor<?x{D}xf32> into tensor<?x?x{D}xf32>
+  return %output : tensor<?x?x{D}xf32>
 }
 )",
-      names);
+      {{"X", value}});
+}
+
+void FunctionWriter::returnRows(const std::string &value,
+                                const std::string &type) {
+  add("\n  return {X} : {T}\n}\n", {{"X", value}, {"T", type}});
+}
+
+std::string FunctionWriter::block(int64_t layer) {
+  openRows(blockFunction(layer), statesType());
+  attentionInput(layer);
+  attention(layer);
+  attentionOutput(layer);
+  feedForwardInput(layer, "%middle");
+  feedForward(layer);
+  feedForwardOutput(layer, "%middle");
+  returnStates("%y");
+  return std::move(text);
+}
+
+std::string FunctionWriter::part(int64_t layer, BlockPart part) {
+  std::string name = "part_" + std::to_string(int(part));
+  std::string inputs = rowsType(config.hiddenSize);
+  std::string attended = rowsType(config.queryWidth());
+  std::string hidden = rowsType(config.intermediateSize);
+  wideLayers = true;
+  switch (part) {
+  case BlockPart::AttentionInput:
+    openRows(name, inputs);
+    attentionInput(layer);
+    returnRows("%attn_in", inputs);
+    break;
+  case BlockPart::Attention:
+    openRows(name, attended, ", %attn_in: " + inputs);
+    attention(layer);
+    returnRows("%attended", attended);
+    break;
+  case BlockPart::AttentionOutput:
+    openRows(name, statesType(), ", %attended: " + attended);
+    attentionOutput(layer);
+    returnStates("%middle");
+    break;
+  case BlockPart::FeedForwardInput:
+    openRows(name, inputs);
+    feedForwardInput(layer, "%x");
+    returnRows("%mlp_in", inputs);
+    break;
+  case BlockPart::FeedForward:
+    openRows(name, hidden, ", %mlp_in: " + inputs);
+    feedForward(layer);
+    returnRows("%hidden", hidden);
+    break;
+  case BlockPart::FeedForwardOutput:
+    openRows(name, statesType(), ", %hidden: " + hidden);
+    feedForwardOutput(layer, "%x");
+    returnStates("%y");
+    break;
+  }
   return std::move(text);
 }
 

@@ -47,6 +47,14 @@ static std::string typeText(DType dtype) {
   }
 }
 
+std::string FunctionWriter::rowsType(int64_t width) {
+  return "tensor<?x" + std::to_string(width) + "xf32>";
+}
+
+std::string FunctionWriter::statesType() const {
+  return "tensor<?x?x" + std::to_string(config.hiddenSize) + "xf32>";
+}
+
 /// Layers that the checkpoint holds quantized are spelled in float32; their
 /// weights come decoded.
 std::string FunctionWriter::tensorType(const std::string &name) const {
@@ -139,7 +147,7 @@ void FunctionWriter::linear(const std::string &result, const std::string &input,
        {"NAME", weight},
        {"N", std::to_string(shape.rows)},
        {"K", std::to_string(shape.cols)},
-       {"T", tensorType(weight)}});
+       {"T", wideLayers ? "f32" : tensorType(weight)}});
 }
 
 void FunctionWriter::addResidual(const std::string &result,
@@ -155,9 +163,10 @@ void FunctionWriter::addResidual(const std::string &result,
 
 /// The beginning of a function of hidden states, which become rows.
 void FunctionWriter::openRows(const std::string &name,
-                              const std::string &resultType) {
+                              const std::string &resultType,
+                              const std::string &otherArguments) {
   add(R"(
-func.func @{NAME}(%input: tensor<?x?x{D}xf32>) -> {RESULT} {
+func.func @{NAME}(%input: tensor<?x?x{D}xf32>{OTHERS}) -> {RESULT} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %zero = arith.constant 0.0 : f32
@@ -166,7 +175,7 @@ func.func @{NAME}(%input: tensor<?x?x{D}xf32>) -> {RESULT} {
   %rows = arith.muli %batch, %tokens : index
   %x = tensor.collapse_shape %input [[0, 1], [2]] : tensor<?x?x{D}xf32> into tensor<?x{D}xf32>
 )",
-      {{"NAME", name}, {"RESULT", resultType}});
+      {{"NAME", name}, {"RESULT", resultType}, {"OTHERS", otherArguments}});
 }
 
 } // namespace fp4::model

@@ -12,7 +12,7 @@
 #ifndef FP4_LIB_MODEL_FUNCTIONWRITER_H
 #define FP4_LIB_MODEL_FUNCTIONWRITER_H
 
-#include "fp4/Model/ModelDirectory.h"
+#include "fp4/Model/ModelText.h"
 #include <map>
 
 namespace fp4::model {
@@ -32,10 +32,14 @@ public:
       : model(model), config(model.config()) {}
 
   std::string embed();
-  std::string block(int64_t layer, bool isTapped = false);
+  std::string block(int64_t layer);
+  std::string part(int64_t layer, BlockPart part);
   std::string head();
 
 private:
+  /// Of hidden states, and of a matrix with a row per position.
+  std::string statesType() const;
+  static std::string rowsType(int64_t width);
   std::string tensorType(const std::string &name) const;
   void add(const char *text, Names names = {});
   void norm(const std::string &result, const std::string &input,
@@ -44,17 +48,26 @@ private:
               const std::string &weight, LinearShape shape);
   void addResidual(const std::string &result, const std::string &input,
                    const std::string &branch);
-  void openRows(const std::string &name, const std::string &resultType);
+  void openRows(const std::string &name, const std::string &resultType,
+                const std::string &otherArguments = "");
+  void returnStates(const std::string &value);
+  void returnRows(const std::string &value, const std::string &type);
   void project(const std::string &result, int64_t layer, Linear linear,
                const std::string &norm, int64_t group);
   void rotate(const std::string &result, const std::string &input,
               int64_t group);
   void attend();
+  void attentionInput(int64_t layer);
   void attention(int64_t layer);
+  void attentionOutput(int64_t layer);
+  void feedForwardInput(int64_t layer, const std::string &middle);
   void feedForward(int64_t layer);
+  void feedForwardOutput(int64_t layer, const std::string &middle);
 
   const ModelDirectory &model;
   const ModelConfig &config;
+  /// Spell the weights of linear layers in float32, whatever the model has.
+  bool wideLayers = false;
   std::string text;
 };
 

@@ -205,6 +205,8 @@ Expected<ModelConfig> parseModelConfig(std::string_view text) {
       "head_dim", std::max<int64_t>(1, config.hiddenSize / config.numHeads));
   config.normEpsilon = fields.positiveNumber("rms_norm_eps");
   config.tiedEmbeddings = fields.boolean("tie_word_embeddings");
+  if (document->contains("fp4_fused_rotation"))
+    config.fusedRotation = fields.positive("fp4_fused_rotation");
   refuseVariants(fields);
   if (config.numHeads % config.numKeyValueHeads != 0)
     fields.fail("num_key_value_heads",

@@ -9,7 +9,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Model/ModelText.h"
 #include "FunctionWriter.h"
 
 namespace fp4::model {
@@ -112,8 +111,9 @@ std::string blockModule(const ModelDirectory &model, int64_t layer) {
   return kMaps + FunctionWriter(model).block(layer);
 }
 
-std::string tappedBlockModule(const ModelDirectory &model, int64_t layer) {
-  return kMaps + FunctionWriter(model).block(layer, /*isTapped=*/true);
+std::string blockPartModule(const ModelDirectory &model, int64_t layer,
+                            BlockPart part) {
+  return kMaps + FunctionWriter(model).part(layer, part);
 }
 
 std::string headModule(const ModelDirectory &model) {

@@ -206,7 +206,8 @@ Expected<QuantizedBlock> importBlock(const QuantizedConfig &quantized,
         return scale.status();
       input.scale = *scale;
     }
-    if (quantized.hadamardBlock)
+    bool isLast = &stage == std::end(kStages) - 1;
+    if (quantized.hadamardBlock && (isLast || !quantized.transformsOnlyDown))
       input.transform = hadamardBlocks(cols, quantized.hadamardBlock);
     block.inputs.push_back(std::move(input));
   }

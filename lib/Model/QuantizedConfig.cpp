@@ -11,6 +11,7 @@
 
 #include "fp4/Model/QuantizedCheckpoint.h"
 #include "fp4/Numerics/Hadamard.h"
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 using json = nlohmann::ordered_json;
@@ -36,6 +37,9 @@ std::optional<Layout> parseLayout(std::string_view name) {
   return std::nullopt;
 }
 
+/// The target of rotations that only down_proj has.
+static constexpr const char *kDownPattern = "re:.*down_proj$";
+
 static bool isNVFP4(const Recipe &recipe) {
   return recipe.weights.format == numerics::kNVFP4;
 }
@@ -47,6 +51,16 @@ Status checkLayout(Layout layout, const Recipe &recipe) {
                          " cannot hold a transform that differs from layer to "
                          "layer; use a recipe with Hadamard rotations, such as "
                          "hadamard-128");
+  if (recipe.transform == TransformKind::Orthogonal)
+    return Status::error(
+        "layout " + name + " cannot hold transform " +
+        std::string(quantization::orthogonalKindName(recipe.orthogonal)) +
+        "; use hadamard");
+  if (layout == Layout::FPQuant && recipe.transformsOnlyDown &&
+      recipe.transform != TransformKind::None)
+    return Status::error("layout fp_quant rotates the inputs of all layers or "
+                         "of none, and this model has fused rotations; use "
+                         "compressed-tensors or a recipe without rotations");
   if (layout == Layout::ModelOpt && !isNVFP4(recipe))
     return Status::error("layout modelopt is for nvfp4 only");
   if (layout == Layout::ModelOpt && recipe.transform != TransformKind::None)
@@ -73,9 +87,10 @@ static json quantizationArguments(const Recipe &recipe, bool isInput) {
 }
 
 /// A rotation of the input, and its inverse that the stored weights carry.
-static json transformConfig(size_t block) {
-  auto apply = [](const char *location, bool inverse) {
-    return json{{"targets", {"Linear"}},
+static json transformConfig(size_t block, bool onlyDown) {
+  const char *targets = onlyDown ? kDownPattern : "Linear";
+  auto apply = [targets](const char *location, bool inverse) {
+    return json{{"targets", {targets}},
                 {"location", location},
                 {"inverse", inverse},
                 {"ignore", {"lm_head"}}};
@@ -104,7 +119,8 @@ static json compressedTensors(const Recipe &recipe) {
                  {"ignore", {"lm_head"}},
                  {"config_groups", {{"group_0", group}}}};
   if (recipe.transform == TransformKind::Hadamard)
-    config["transform_config"] = transformConfig(recipe.transformBlock);
+    config["transform_config"] =
+        transformConfig(recipe.transformBlock, recipe.transformsOnlyDown);
   return config;
 }
 
@@ -155,8 +171,17 @@ static std::string getString(const json &object, const char *key) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
+/// Whether every use of the transform is for down_proj.
+static bool targetsOnlyDown(const json &group) {
+  json uses = group.value("apply", json::array());
+  return !uses.empty() && std::all_of(uses.begin(), uses.end(), [](json &use) {
+    return use.is_object() &&
+           use.value("targets", json()) == json::array({kDownPattern});
+  });
+}
+
 /// The block of the one Hadamard transform of the inputs; 0 without any.
-static Expected<size_t> parseTransform(const json &config) {
+static Expected<size_t> parseTransform(const json &config, bool &onlyDown) {
   auto transform = config.find("transform_config");
   if (transform == config.end() || transform->is_null())
     return size_t(0);
@@ -170,6 +195,7 @@ static Expected<size_t> parseTransform(const json &config) {
       !numerics::isHadamardBlockLegal(size->get<size_t>()))
     return Status::error("expected 'transform_config' to be one Hadamard "
                          "transform with a 'head_dim'");
+  onlyDown = targetsOnlyDown(group);
   return size->get<size_t>();
 }
 
@@ -191,7 +217,7 @@ static Expected<QuantizedConfig> parseQuantization(const json &config) {
     return Status::error("expected an NVFP4 or MXFP4 checkpoint, got format '" +
                          format + "'");
   if (*layout == Layout::CompressedTensors) {
-    Expected<size_t> block = parseTransform(config);
+    Expected<size_t> block = parseTransform(config, result.transformsOnlyDown);
     if (!block.ok())
       return block.status();
     result.hadamardBlock = *block;

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Model/Recipe.h"
+#include "fp4/Numerics/Hadamard.h"
 #include "fp4/Quantization/Presets.h"
 
 using fp4::numerics::ScaleRule;
@@ -45,8 +46,13 @@ Expected<Recipe> findRecipe(std::string_view name,
   if (!(format == numerics::kNVFP4) && !(format == numerics::kMXFP4))
     return Status::error("models are quantized to nvfp4 or mxfp4 only");
   bool isNVFP4 = format == numerics::kNVFP4;
-  if (name == "rtn" || name == "gptq" || name == "mr-gptq")
+  if (name == "rtn" || name == "gptq" || name == "mr-gptq" ||
+      name == "llmcompressor" || name == "modelopt" ||
+      (name == "fp-quant" && isNVFP4))
     return fromPreset(name, format);
+  if (name == "fp-quant")
+    return Status::error("recipe fp-quant is for nvfp4: mxfp4 has no tensor "
+                         "scale for its factor 4/3; use mr-gptq");
   if (name == "rtn-rotated") {
     Expected<Recipe> recipe = fromPreset("rtn", format);
     recipe->transform = TransformKind::Hadamard;
@@ -58,6 +64,7 @@ Expected<Recipe> findRecipe(std::string_view name,
 
   Expected<Recipe> recipe = fromPreset("mr-gptq-plus", format);
   recipe->activationRule = isNVFP4 ? ScaleRule::FourOverSix : ScaleRule::Even;
+  recipe->sequentialStages = true;
   if (name == "mr-gptq-plus")
     return recipe;
   recipe->activationRule = ScaleRule::Search;
@@ -69,6 +76,37 @@ Expected<Recipe> findRecipe(std::string_view name,
   if (name == "best")
     recipe->transform = TransformKind::WUSH;
   return recipe;
+}
+
+Status setTransform(Recipe &recipe, std::string_view text) {
+  if (text == "none") {
+    recipe.transform = TransformKind::None;
+    recipe.transformBlock = 0;
+    return Status::success();
+  }
+  size_t dash = text.rfind('-');
+  std::string_view name = text.substr(0, dash);
+  std::string digits(dash == text.npos ? "" : text.substr(dash + 1));
+  std::optional<quantization::OrthogonalKind> kind =
+      quantization::parseOrthogonalKind(name);
+  bool isNumber = !digits.empty() && digits.size() < 6 &&
+                  digits.find_first_not_of("0123456789") == digits.npos;
+  if (!isNumber || std::stoul(digits) == 0 || (!kind && name != "wush"))
+    return Status::error("expected a transform none, hadamard-N, gsr-N, dct-N, "
+                         "dst-N or wush-N, got '" +
+                         std::string(text) + "'");
+  recipe.transformBlock = std::stoul(digits);
+  bool isHadamard = !kind || *kind == quantization::OrthogonalKind::Hadamard ||
+                    *kind == quantization::OrthogonalKind::GSR;
+  if (isHadamard && !numerics::isHadamardBlockLegal(recipe.transformBlock))
+    return Status::error("transform '" + std::string(text) +
+                         "', expected a power of two in 2..1024");
+  recipe.transform = !kind ? TransformKind::WUSH
+                     : *kind == quantization::OrthogonalKind::Hadamard
+                         ? TransformKind::Hadamard
+                         : TransformKind::Orthogonal;
+  recipe.orthogonal = kind.value_or(quantization::OrthogonalKind::Hadamard);
+  return Status::success();
 }
 
 } // namespace fp4::model

@@ -13,6 +13,7 @@
 
 #include "fp4/Numerics/BlockFormat.h"
 #include "FormatDescriptor.h"
+#include "fp4/Numerics/ElementRounder.h"
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -172,6 +173,38 @@ static const ElementLoops &loopsOf(ElementFormat format) {
 }
 
 //===----------------------------------------------------------------------===//
+// Several scales at once
+//===----------------------------------------------------------------------===//
+
+/// Search tries up to nine scales.
+static constexpr size_t kTrials = 16;
+
+// The clones differ in the width of their vectors only: each lane does the same
+// IEEE operations in the same order (no contraction).
+#if defined(__x86_64__) && defined(__linux__) && defined(__clang__)
+#define FP4_VECTOR_CLONES                                                      \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FP4_VECTOR_CLONES
+#endif
+
+/// addSquaredErrors for kTrials scales.
+FP4_VECTOR_CLONES static void addTrialErrors(ElementRounder round,
+                                             const float *data, size_t count,
+                                             const float *scales,
+                                             double *sums) {
+  double local[kTrials];
+  std::copy_n(sums, kTrials, local);
+  for (size_t i = 0; i < count; ++i)
+    for (size_t trial = 0; trial < kTrials; ++trial) {
+      float decoded = round(data[i] / scales[trial]) * scales[trial];
+      double error = static_cast<double>(data[i]) - decoded;
+      local[trial] += error * error;
+    }
+  std::copy_n(local, kTrials, sums);
+}
+
+//===----------------------------------------------------------------------===//
 // Scales of one block
 //===----------------------------------------------------------------------===//
 
@@ -251,6 +284,23 @@ struct ScaleQuery {
   double errorOf(uint8_t code) const {
     return squaredError(format, block, scaleOf(code));
   }
+  /// Of consecutive codes, at most kTrials.
+  void errorsOf(int first, int last, double *errors) const {
+    float scales[kTrials];
+    for (size_t i = 0; i < kTrials; ++i)
+      scales[i] = scaleOf(static_cast<uint8_t>(std::min<int>(first + i, last)));
+    // A quotient must not be NaN for the rounder: zero over zero.
+    if (scales[0] == 0) {
+      for (int code = first; code <= last; ++code)
+        errors[code - first] = errorOf(static_cast<uint8_t>(code));
+      return;
+    }
+    std::fill_n(errors, kTrials, 0.0);
+    ElementRounder round(format.element);
+    for (size_t row = 0; row < block.rows; ++row)
+      addTrialErrors(round, block.data + row * block.stride, block.cols, scales,
+                     errors);
+  }
 };
 
 static uint8_t fourOverSixCode(const ScaleQuery &query) {
@@ -274,16 +324,10 @@ static uint8_t searchCode(const ScaleQuery &query) {
     first = std::max(absMaxCode - 2, 1);
     last = std::min<int>(absMaxCode + 6, descriptor(format.scale).maxCode);
   }
-  auto best = static_cast<uint8_t>(first);
-  double bestError = query.errorOf(best);
-  for (int code = first + 1; code <= last; ++code) {
-    double error = query.errorOf(static_cast<uint8_t>(code));
-    if (error < bestError) {
-      best = static_cast<uint8_t>(code);
-      bestError = error;
-    }
-  }
-  return best;
+  double errors[kTrials];
+  query.errorsOf(first, last, errors);
+  const double *least = std::min_element(errors, errors + (last - first + 1));
+  return static_cast<uint8_t>(first + (least - errors));
 }
 
 /// The scale code of a block with a finite amax.

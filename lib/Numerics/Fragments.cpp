@@ -16,9 +16,7 @@
 
 namespace fp4::numerics {
 
-/// Whether all codes of block `block` are zero. Quantizers give such blocks any
-/// scale, often the smallest there is.
-static bool isZeroBlock(const FragmentSource &source, size_t block) {
+bool isZeroBlock(const FragmentSource &source, size_t block) {
   size_t bytes = source.blockDepth() / 2;
   const uint8_t *first = source.elements + block * bytes;
   return std::all_of(first, first + bytes,

@@ -88,6 +88,7 @@ static void buildGPU(OpPassManager &pm, const CompileOptions &options) {
   fp4::ConvertFP4ToFP4GPUOptions kernels;
   kernels.target = options.target;
   kernels.requireKernels = true;
+  kernels.computeTensorScales = true;
   pm.addPass(fp4::createConvertFP4ToFP4GPU(kernels));
 }
 

@@ -16,8 +16,8 @@
 #ifndef FP4_LIB_QUANTIZATION_TILE_H
 #define FP4_LIB_QUANTIZATION_TILE_H
 
-#include "Rounding.h"
 #include "fp4/Numerics/BlockFormat.h"
+#include "fp4/Numerics/ElementRounder.h"
 #include <array>
 #include <optional>
 #include <vector>
@@ -29,6 +29,7 @@ namespace fp4::quantization {
 inline constexpr size_t kLanes = 128;
 
 using Lanes = std::array<float, kLanes>;
+using numerics::ElementRounder;
 
 /// decodeScale(code) * tensorScale for each code, as dequantization rounds it.
 class ScaleTable {

@@ -147,6 +147,17 @@ private:
     return report;
   }
 
+  /// The damped loss that GPTQ leaves (Factor.h), from its weighted steps.
+  double recursionLoss(const WeightedSteps &steps) const {
+    double total = 0;
+    for (size_t i = 0; i < cols; ++i)
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        double step = steps[i * kLanes + lane];
+        total += step * step / factor->pivots[i];
+      }
+    return total;
+  }
+
   TileSums quantizeTile(Tile &tile) const {
     const float *hessian = view ? view->values : nullptr;
     TileSums sums;
@@ -161,12 +172,15 @@ private:
       return sums;
     WeightedSteps steps = quantizeTileGPTQ(options, *factor, tile);
     adoptToolElements(options, tile);
-    if (options.polishSweeps == 0) {
+    // The float32 inverse of the tools is too coarse for the shortcut below.
+    if (options.arithmetic != Arithmetic::Own) {
       sums.result = quadraticForm(hessian, cols, tile.error());
       return sums;
     }
     // The undamped loss follows from the damped one without another product.
-    double damped = polishTile(options, *view, *factor, steps, tile);
+    double damped = options.polishSweeps == 0
+                        ? recursionLoss(steps)
+                        : polishTile(options, *view, *factor, steps, tile);
     double squares = quadraticForm(nullptr, cols, tile.error());
     sums.result =
         std::max(damped - factor->damping * view->meanDiagonal * squares, 0.0);

@@ -13,10 +13,12 @@
 #include "fp4/InitAllDialects.h"
 #include "fp4/Pipelines/Compilation.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -37,6 +39,11 @@ static cl::opt<std::string> compileTo(
     "compile-to", cl::cat(category), cl::value_desc("phase"),
     cl::desc("Stop after a phase and write the module, or for 'ptx' the text, "
              "to standard output"));
+static cl::opt<std::string> remarks(
+    "remarks", cl::cat(category), cl::ValueOptional,
+    cl::value_desc("categories"),
+    cl::desc("Print what passes chose and why to standard error; with a "
+             "regular expression only remarks of matching categories"));
 
 namespace {
 /// Options that are CompileOptions.
@@ -140,6 +147,26 @@ static void printDiagnostic(Diagnostic &diagnostic) {
     printDiagnostic(note);
 }
 
+/// `--remarks`: they become diagnostics.
+static LogicalResult enableRemarks(MLIRContext &context) {
+  if (!remarks.getNumOccurrences())
+    return success();
+  std::string pattern = remarks.empty() ? std::string(".*") : remarks;
+  std::string error;
+  if (!llvm::Regex(pattern).isValid(error)) {
+    fail("expected --remarks to be a regular expression, got '" + pattern +
+         "': " + error);
+    return failure();
+  }
+  // Each kind of remark has a filter of its own; without one it is off.
+  remark::RemarkCategories categories{pattern, pattern, pattern, pattern,
+                                      pattern};
+  return remark::enableOptimizationRemarks(
+      context, /*streamer=*/nullptr,
+      std::make_unique<remark::RemarkEmittingPolicyAll>(), categories,
+      /*printAsEmitRemarks=*/true);
+}
+
 //===----------------------------------------------------------------------===//
 // Driver
 //===----------------------------------------------------------------------===//
@@ -200,6 +227,8 @@ int main(int argc, char **argv) {
     printDiagnostic(diagnostic);
     return success();
   });
+  if (failed(enableRemarks(context)))
+    return 1;
   OwningOpRef<ModuleOp> module = parseInput(context);
   if (!module)
     return 1;

@@ -19,6 +19,7 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
+#include <chrono>
 
 using namespace fp4;
 namespace cl = llvm::cl;
@@ -56,12 +57,18 @@ static cl::opt<unsigned>
 static cl::list<std::string>
     recipes("recipe", cl::CommaSeparated,
             cl::desc("Quantize blocks first: rtn, rtn-rotated, gptq, mr-gptq, "
-                     "mr-gptq-plus, hadamard-128, best"),
+                     "mr-gptq-plus, hadamard-128, best, fp-quant, "
+                     "llmcompressor, modelopt"),
             cl::value_desc("name,..."), cl::cat(category));
 static cl::list<std::string> formats("format", cl::CommaSeparated,
                                      cl::desc("nvfp4, mxfp4; default nvfp4"),
                                      cl::value_desc("name,..."),
                                      cl::cat(category));
+static cl::opt<std::string> transform(
+    "transform",
+    cl::desc("Instead of that of the recipe: none, hadamard-N, gsr-N, dct-N, "
+             "dst-N or wush-N, N channels per matrix"),
+    cl::value_desc("name"), cl::cat(category));
 static cl::opt<bool> weightsOnly("weights-only",
                                  cl::desc("Leave activations in float32"),
                                  cl::cat(category));
@@ -91,12 +98,14 @@ static Expected<model::Recipe> getRecipe(const std::string &name,
   Expected<model::Recipe> recipe = model::findRecipe(name, *format);
   if (recipe.ok() && weightsOnly)
     recipe->quantizeActivations = false;
+  if (recipe.ok() && !transform.empty())
+    if (Status status = model::setTransform(*recipe, transform); !status.ok())
+      return status;
   return recipe;
 }
 
-/// The parameters of all quantized blocks, and the mean relative error of
-/// their layers.
-static Expected<std::vector<model::Parameters>>
+/// All quantized blocks, and the mean relative error of their layers.
+static Expected<std::vector<model::QuantizedBlock>>
 quantizeBlocks(mlir::MLIRContext &context, const model::ModelDirectory &model,
                const model::Recipe &recipe,
                const std::vector<int32_t> &calibrationTokens, double &error) {
@@ -111,7 +120,7 @@ quantizeBlocks(mlir::MLIRContext &context, const model::ModelDirectory &model,
                                                  calibrationTokens, options);
   if (!quantizer.ok())
     return quantizer.status();
-  std::vector<model::Parameters> blocks;
+  std::vector<model::QuantizedBlock> blocks;
   double sum = 0;
   for (int64_t layer = 0; layer < model.config().numLayers; ++layer) {
     Expected<model::QuantizedBlock> block = quantizer->quantizeNext();
@@ -119,8 +128,7 @@ quantizeBlocks(mlir::MLIRContext &context, const model::ModelDirectory &model,
       return block.status();
     for (const quantization::QuantizedWeight &weight : block->weights)
       sum += weight.report.objectiveAfter / double(block->weights.size());
-    blocks.push_back(
-        model::toParameters(model.config(), recipe, layer, *block));
+    blocks.push_back(std::move(*block));
   }
   error = sum / double(blocks.size());
   return blocks;
@@ -145,22 +153,37 @@ static Status measureRecipe(mlir::MLIRContext &context,
   Expected<model::Recipe> recipe = getRecipe(name, format);
   if (!recipe.ok())
     return recipe.status();
+  recipe->transformsOnlyDown = model.config().fusedRotation != 0;
   double error = 0;
+  auto start = std::chrono::steady_clock::now();
   auto blocks =
       quantizeBlocks(context, model, *recipe, calibrationTokens, error);
   if (!blocks.ok())
     return blocks.status();
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  // Not with the results, which are the same each time.
+  llvm::errs() << format << " " << name << ": quantized in "
+               << llvm::format("%.0f", seconds.count()) << " s\n";
+  auto run = model::QuantizedModelRun::create(context, model, *recipe);
+  if (!run.ok())
+    return run.status();
   model::BlockVariant variant;
-  variant.rewrite = model::quantizedBlockRewrite(*recipe);
-  variant.parameters = [&](int64_t layer) { return (*blocks)[size_t(layer)]; };
+  variant.runBlock = [&](int64_t layer, model::Batches &states,
+                         unsigned threads, const model::Progress &progress) {
+    return run->runBlock(layer, (*blocks)[size_t(layer)], states, threads,
+                         progress);
+  };
   Expected<model::PerplexityResult> result = model::measurePerplexity(
       context, model, tokens, measureOptions(), variant);
   if (!result.ok())
     return result.status();
   std::string line;
   llvm::raw_string_ostream(line)
-      << format << " " << name << (weightsOnly ? " (weights only)" : "")
-      << ": mean layer error " << llvm::format("%.5f", error) << ", ";
+      << format << " " << name << (transform.empty() ? "" : " " + transform)
+      << (weightsOnly ? " (weights only)" : "") << ": quantized in "
+      << llvm::format("%.0f", seconds.count()) << " s, mean layer error "
+      << llvm::format("%.5f", error) << ", ";
   printResult(line, *result);
   return Status::success();
 }

@@ -40,9 +40,25 @@ static cl::opt<std::string> formatName("format", cl::init("nvfp4"),
                                        cl::cat(category));
 static cl::opt<std::string>
     recipeName("preset", cl::init("hadamard-128"),
-               cl::desc("rtn, rtn-rotated, gptq, mr-gptq, mr-gptq-plus or "
-                        "hadamard-128 (default)"),
+               cl::desc("rtn, rtn-rotated, gptq, mr-gptq, mr-gptq-plus, "
+                        "hadamard-128 (default), fp-quant, llmcompressor or "
+                        "modelopt"),
                cl::value_desc("name"), cl::cat(category));
+static cl::list<std::string>
+    overrides("override",
+              cl::desc("Quantize the weights of layers whose names match a "
+                       "regular expression by another preset; may be repeated"),
+              cl::value_desc("pattern=preset"), cl::cat(category));
+static cl::opt<unsigned> fuseRotations(
+    "fuse-rotations",
+    cl::desc("Only write the float model to -o, with rotations of that many "
+             "channels in its weights"),
+    cl::value_desc("channels"), cl::cat(category));
+static cl::opt<std::string>
+    transform("transform",
+              cl::desc("Instead of that of the preset: none or hadamard-N, N "
+                       "channels per matrix"),
+              cl::value_desc("name"), cl::cat(category));
 static cl::opt<std::string> calibration("calibration",
                                         cl::desc("Token ids: *.u16 or *.u32"),
                                         cl::value_desc("file"),
@@ -89,6 +105,9 @@ static Expected<model::ExportOptions> parseOptions() {
   Expected<model::Recipe> recipe = model::findRecipe(recipeName, *format);
   if (!recipe.ok())
     return recipe.status();
+  if (!transform.empty())
+    if (Status status = model::setTransform(*recipe, transform); !status.ok())
+      return status;
   std::optional<model::Layout> layout = model::parseLayout(layoutText);
   if (!layout)
     return Status::error("expected --export of compressed-tensors, fp_quant or "
@@ -102,7 +121,7 @@ static Expected<model::ExportOptions> parseOptions() {
   model::ExportOptions options;
   options.layout = *layout;
   options.recipe = *recipe;
-  options.recipeName = recipeName;
+  options.recipeName = recipeName + (transform.empty() ? "" : " " + transform);
   options.calibration.sequences = sequences;
   options.calibration.sequenceLength = length;
   options.calibration.threads = jobs;
@@ -138,9 +157,22 @@ static Status run() {
     return model.status();
   if (emitMLIR)
     return writeText(*model);
+  if (fuseRotations.getNumOccurrences()) {
+    if (output.empty())
+      return Status::error("expected -o DIRECTORY");
+    return model::exportFusedModel(*model, fuseRotations, output);
+  }
   Expected<model::ExportOptions> options = parseOptions();
   if (!options.ok())
     return options.status();
+  options->recipe.transformsOnlyDown = model->config().fusedRotation != 0;
+  for (const std::string &text : overrides) {
+    if (Status status =
+            model::addOverride(options->recipe, model->config(), text);
+        !status.ok())
+      return status;
+    options->overrides.push_back(text);
+  }
   Expected<std::vector<int32_t>> tokens =
       model::readTokens(calibration, model->config().vocabularySize);
   if (!tokens.ok())

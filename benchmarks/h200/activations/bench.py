@@ -9,67 +9,17 @@ of several launches. The reference follows docs of fp4.quantize step by step in 
 """
 
 import argparse
-import ctypes
 import json
 import math
 import os
 import re
-import statistics
 import sys
 
 import torch
 
-CUDA = ctypes.CDLL("libcuda.so.1")
-
-
-def checked(result, what):
-    if result:
-        raise RuntimeError(f"{what}: CUDA error {result}")
-
-
-def resolve(size, symbols):
-    """A size of the manifest as a number."""
-    if isinstance(size, str):
-        return symbols[size]
-    if isinstance(size, dict):
-        return -(-resolve(size["size"], symbols) // size["tile"])
-    return size
-
-
-class Kernel:
-    """A kernel of an artifact whose arguments are pointers and i32 values."""
-
-    def __init__(self, artifact, manifest, entry):
-        with open(os.path.join(artifact, manifest["ptx"]["file"]), "rb") as file:
-            ptx = file.read() + b"\0"
-        torch.empty(1, device="cuda")
-        self.entry, self.name = entry, entry["name"]
-        self.module, self.function = ctypes.c_void_p(), ctypes.c_void_p()
-        checked(CUDA.cuModuleLoadData(ctypes.byref(self.module), ptx), f"loading {artifact}")
-        checked(CUDA.cuModuleGetFunction(ctypes.byref(self.function), self.module, self.name.encode()), self.name)
-        processors = torch.cuda.get_device_properties(0).multi_processor_count
-        self.resident = processors * entry.get("blocks_per_multiprocessor", 1)
-
-    def attribute(self, number):
-        value = ctypes.c_int()
-        checked(CUDA.cuFuncGetAttribute(ctypes.byref(value), number, self.function), "attribute")
-        return value.value
-
-    def prepare(self, arrays, symbols):
-        """A function that launches the kernel on torch's current stream."""
-        values = [ctypes.c_int32(symbols[argument["name"]]) if argument["kind"] == "value"
-                  else ctypes.c_uint64(arrays[argument["name"]].data_ptr()) for argument in self.entry["arguments"]]
-        parameters = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
-        blocks = math.prod(resolve(size, symbols) for size in self.entry["grid"]["x"])
-
-        def launch():
-            stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-            checked(CUDA.cuLaunchKernel(self.function, min(blocks, self.resident), 1, 1, *self.entry["block"],
-                                        self.entry["dynamic_shared_memory"], stream, parameters, None), self.name)
-
-        launch.keep = (arrays, values)
-        return launch
-
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from launcher import Kernel, resolve  # noqa: E402
+from timing import timed  # noqa: E402
 
 THRESHOLDS = (0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0)
 
@@ -150,36 +100,14 @@ def make_input(rows, columns):
     return x.bfloat16()
 
 
-def time_graph(launches, repeats=10):
-    """Microseconds per launch: the median over replays of a graph."""
-    for launch in launches:
-        launch()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for _ in range(repeats):
-            for launch in launches:
-                launch()
-    times = []
-    for _ in range(12):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        graph.replay()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(start.elapsed_time(end) * 1000 / repeats)
-    return statistics.median(times[2:])
-
-
 class Chain:
     """The launches of an artifact, one after the other."""
 
     def __init__(self, artifact):
         with open(os.path.join(artifact, "manifest.json")) as file:
             self.manifest = json.load(file)
-        entries = {entry["name"]: entry for entry in self.manifest["kernels"]}
-        self.kernels = [Kernel(artifact, self.manifest, entries[launch["kernel"]])
-                        for launch in self.manifest["launches"]]
+        names = [entry["name"] for entry in self.manifest["kernels"]]
+        self.kernels = [Kernel(artifact, names.index(launch["kernel"])) for launch in self.manifest["launches"]]
 
     def prepare(self, x, tensor_scale):
         """Launch functions and the arrays by argument name."""
@@ -227,13 +155,13 @@ def measure(artifact, name, rows, columns, copy_us):
     wrong = int((arrays["elements"].view(rows, -1) != (codes[:, ::2] | codes[:, 1::2] << 4)).sum())
     wrong += int((arrays["scales"] != swizzle(scales).view(-1)).sum())
     del codes, scales, rotated
-    micros = time_graph(launches)
+    micros = timed(launches)
     moved = rows * columns * (2.5 + (1 / 16 if form == "nvfp4" else 1 / 32))
     copied = 2 * rows * columns * 2
     return {"name": name, "rows": rows, "us": round(micros, 2), "wrong_bytes": wrong,
             "tb_per_s": round(moved / micros / 1e6, 3),
             "of_copy": round(moved / micros / (copied / copy_us), 3),
-            "registers": [k.attribute(4) for k in chain.kernels], "local_bytes": [k.attribute(3) for k in chain.kernels]}
+            "registers": [k.registers() for k in chain.kernels], "local_bytes": [k.spills() for k in chain.kernels]}
 
 
 def main():
@@ -245,7 +173,7 @@ def main():
     columns = 8192
     x = make_input(options.rows, columns)
     y = torch.empty_like(x)
-    copy_us = time_graph([lambda: y.copy_(x)])
+    copy_us = timed([lambda: y.copy_(x)])
     results = [{"name": "copy", "us": round(copy_us, 2),
                 "tb_per_s": round(2 * x.numel() * 2 / copy_us / 1e6, 3)}]
     print(results[0], flush=True)

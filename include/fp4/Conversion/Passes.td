@@ -151,20 +151,24 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     multiple of the block.
 
     `fp4.quantize` and `fp4.rotate_quantize` of a matrix whose prepacked form is
-    asked for become a launch of one kernel (`fp4gpu.quantize`). Those of a
-    format with a tensor scale that give none stay, unless
+    asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what
+    is in front of them, if nothing else uses it: operations element by element,
+    a factor for each row that is computed from its sum of squares (RMSNorm), and
+    products of blocks of 16 to 128 columns with given matrices.
+    Those of a format with a tensor scale that give none stay, unless
     `compute-tensor-scales` asks for another kernel ahead that finds the largest
-    magnitude (`fp4gpu.amax`).
+    magnitude (`fp4gpu.amax`). A remark says what was fused, or why there is no
+    kernel.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/convert-fp4-to-fp4gpu.mlir *)
 
     Requires: nothing; but a matmul has a kernel only if N is a multiple of 8.
     Guarantees: the kernel computes what the operations are defined to be, with
     the approximate exponential and division of the GPU in `silu` and
-    `gelu_tanh` and polynomials for `erf`, `exp` and `tanh`. Leaves alone:
-    matmuls without a kernel (with `require-kernels` they are errors), and
-    quantizations with random numbers, the rule `search`, or other formats than
-    `#fp4.nvfp4` and `#fp4.mxfp4`.
+    `gelu_tanh` and in front of quantizations, polynomials for `erf`, `exp` and
+    `tanh` behind matmuls, and row sums in another order. Leaves alone: matmuls
+    without a kernel (with `require-kernels` they are errors), and quantizations
+    with random numbers, or with the rule `search` in 8-bit formats.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -202,7 +206,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
     - sm_100a, sm_103a: the same producer, `tcgen05.cp` of the scales to tensor
       memory, `tcgen05.mma`, and an epilogue from tensor memory;
     - activations, on these and sm_90a: 32 elements per thread, butterflies in
-      registers, `cvt` to e2m1 or, on sm_90a, three FMAs and a minimum.
+      registers, `cvt` to e2m1 or, on sm_90a, three FMAs and a minimum; a sum
+      over the row first where the kernel asks for one.
 
     The attribute `fp4gpu.launch` of a function describes arguments, grid, block
     and shared memory for the launch manifest.

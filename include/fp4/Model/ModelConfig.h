@@ -43,6 +43,9 @@ struct ModelConfig {
   /// Whether queries and keys are normalized per head (Qwen3).
   bool headNorms = false;
   double normEpsilon = 0;
+  /// Block of the Hadamard rotation that the weights carry (RotationFusion.h),
+  /// key "fp4_fused_rotation"; 0: none.
+  int64_t fusedRotation = 0;
   /// headSize / 2 angles per position, scaling applied.
   std::vector<double> rotaryFrequencies;
 

@@ -34,10 +34,29 @@ std::string blockFunction(int64_t layer);
 /// A module of one function.
 std::string embedModule(const ModelDirectory &model);
 std::string blockModule(const ModelDirectory &model, int64_t layer);
-/// The same block, which also returns, as rows of one position each, what
-/// calibration needs: the inputs of q/k/v, of o, of gate/up and of down, and
-/// the residual stream between attention and feed-forward.
-std::string tappedBlockModule(const ModelDirectory &model, int64_t layer);
+
+/// A block in pieces, between which the inputs of linear layers can be looked
+/// at and rounded. "Rows" are matrices with one row per position; x and y are
+/// the hidden states before and behind the block, middle those between
+/// attention and feed-forward. Weights of linear layers are float32.
+enum class BlockPart : uint8_t {
+  /// x -> rows of inputs of q/k/v.
+  AttentionInput,
+  /// x (for its shape), rows of inputs of q/k/v -> rows of inputs of o.
+  Attention,
+  /// x, rows of inputs of o -> middle.
+  AttentionOutput,
+  /// middle -> rows of inputs of gate/up.
+  FeedForwardInput,
+  /// middle (for its shape), rows of inputs of gate/up -> rows of inputs of
+  /// down.
+  FeedForward,
+  /// middle, rows of inputs of down -> y.
+  FeedForwardOutput,
+};
+inline constexpr size_t kNumBlockParts = 6;
+std::string blockPartModule(const ModelDirectory &model, int64_t layer,
+                            BlockPart part);
 std::string headModule(const ModelDirectory &model);
 
 /// A module of all functions.

@@ -63,6 +63,9 @@ struct QuantizedConfig {
   numerics::BlockFormat format;
   /// Block of the Hadamard transform; 0: none.
   size_t hadamardBlock = 0;
+  /// Whether it stands before down_proj only, as in models with fused
+  /// rotations.
+  bool transformsOnlyDown = false;
 };
 
 /// Nothing for the configuration of a float model.

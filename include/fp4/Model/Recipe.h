@@ -16,6 +16,12 @@
 //   mr-gptq-plus  Hadamard       mr-gptq-plus   4/6 or even       -
 //   hadamard-128  Hadamard 128   mr-gptq-plus   search            mixed
 //   best          WUSH 128       mr-gptq-plus   search            mixed
+//   fp-quant      Hadamard       fp-quant       specification     -
+//   llmcompressor none           llmcompressor  specification     -
+//   modelopt      none           modelopt       specification     -
+//
+// The last three do with weights what the tools do, bit for bit, and calibrate
+// as we do; fp-quant is for NVFP4, since plain MXFP4 lacks its factor 4/3.
 //
 // With the target "mixed", layers are fitted to their quantized inputs (see
 // ActivationTarget.h) so that they give what the layer gives for 70 % of its
@@ -23,22 +29,36 @@
 // down_proj also make up for 30 % of the error that the blocks before have left
 // in the residual stream.
 //
+// mr-gptq-plus, hadamard-128 and best calibrate the stages of a block one
+// behind the other; docs/ModelQuantization.md has the reasons for each option.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FP4_MODEL_RECIPE_H
 #define FP4_MODEL_RECIPE_H
 
+#include "fp4/Quantization/BlockTransform.h"
 #include "fp4/Quantization/WeightQuantizer.h"
+#include <map>
+#include <string>
 
 namespace fp4::model {
 
-enum class TransformKind : uint8_t { None, Hadamard, WUSH };
+/// Orthogonal: Recipe::orthogonal says which.
+enum class TransformKind : uint8_t { None, Hadamard, WUSH, Orthogonal };
 
 struct Recipe {
   quantization::WeightOptions weights;
   TransformKind transform = TransformKind::None;
+  quantization::OrthogonalKind orthogonal =
+      quantization::OrthogonalKind::Hadamard;
   /// Channels per matrix of the transform.
   size_t transformBlock = 0;
+  /// Of the inputs of a block, transform that of down_proj alone: the weights
+  /// of the model carry the other rotations (RotationFusion.h).
+  bool transformsOnlyDown = false;
+  /// Layers, by name, whose weights are quantized in another way.
+  std::map<std::string, quantization::WeightOptions> overrides;
   /// False leaves activations in float32.
   bool quantizeActivations = true;
   numerics::ScaleRule activationRule = numerics::ScaleRule::AbsMax;
@@ -52,21 +72,40 @@ struct Recipe {
   /// it make up for.
   double residualShare = 0;
 
-  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
-  bool needsHessian() const {
-    return weights.algorithm == quantization::Algorithm::GPTQ ||
-           transform == TransformKind::WUSH;
+  TransformKind transformOf(size_t stage) const {
+    // down_proj is the last stage (QuantizedBlock.h).
+    return transformsOnlyDown && stage != 3 ? TransformKind::None : transform;
   }
+
+  /// Calibrate each stage of a block (q/k/v, o, gate/up, down) behind the
+  /// quantized ones before it. False calibrates the seven layers together, on
+  /// what the exact layers of the block make of its inputs.
+  bool sequentialStages = false;
+
+  /// Whether second moments of the exact inputs are needed.
+  bool needsExactMoments() const {
+    bool isTargeted = retarget && quantizeActivations;
+    bool usesGPTQ = weights.algorithm == quantization::Algorithm::GPTQ;
+    for (const auto &[name, options] : overrides)
+      usesGPTQ |= options.algorithm == quantization::Algorithm::GPTQ;
+    return transform == TransformKind::WUSH || (usesGPTQ && !isTargeted);
+  }
+  bool usesFloatModel() const { return floatShare > 0 || residualShare > 0; }
 };
 
 inline constexpr std::string_view kRecipeNames[] = {
-    "rtn",          "rtn-rotated",  "gptq", "mr-gptq",
-    "mr-gptq-plus", "hadamard-128", "best"};
+    "rtn",          "rtn-rotated", "gptq",     "mr-gptq",       "mr-gptq-plus",
+    "hadamard-128", "best",        "fp-quant", "llmcompressor", "modelopt"};
 
 /// The recipe `name` for NVFP4 or MXFP4. Fails on other formats, and on an
 /// unknown name, listing the known ones.
 Expected<Recipe> findRecipe(std::string_view name,
                             const numerics::BlockFormat &format);
+
+/// Gives `recipe` the transform that `text` names: "none", "hadamard-N",
+/// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix. Fails on
+/// other texts.
+Status setTransform(Recipe &recipe, std::string_view text);
 
 } // namespace fp4::model
 

@@ -65,6 +65,10 @@ struct FragmentSource {
   }
 };
 
+/// Whether all codes of block `block` are zero. Quantizers give such blocks any
+/// scale, often the smallest there is.
+bool isZeroBlock(const FragmentSource &source, size_t block);
+
 /// Bytes of a unit.
 inline constexpr size_t fragmentUnitBytes(ScaleFormat scaleFormat) {
   return scaleFormat == ScaleFormat::UE4M3 ? 2304 : 2176;

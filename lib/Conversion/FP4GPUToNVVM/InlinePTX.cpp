@@ -28,19 +28,22 @@ static LLVM::InlineAsmOp createAsm(KernelBuilder &b, Type result,
 }
 
 /// Text that returns `registers`, all of constraint `kind`, and reads the other
-/// operands, whose constraints are `inputs`.
+/// operands, whose constraints are `inputs`, and the old values if `isRead`.
 static KernelBuilder::Values createTiedAsm(KernelBuilder &b,
                                            ValueRange registers,
                                            ValueRange others, StringRef text,
-                                           StringRef kind, StringRef inputs) {
+                                           StringRef kind, StringRef inputs,
+                                           bool isRead = true) {
   std::string constraints;
   for (size_t i = 0; i < registers.size(); ++i)
     constraints += ("=" + kind + ",").str();
   constraints += inputs;
-  for (size_t i = 0; i < registers.size(); ++i)
-    constraints += (constraints.back() == ',' ? "" : ",") + std::to_string(i);
   SmallVector<Value> operands(others);
-  llvm::append_range(operands, registers);
+  if (isRead) {
+    for (size_t i = 0; i < registers.size(); ++i)
+      constraints += (constraints.back() == ',' ? "" : ",") + std::to_string(i);
+    llvm::append_range(operands, registers);
+  }
   Type result = LLVM::LLVMStructType::getLiteral(
       b.getContext(), llvm::to_vector(registers.getTypes()));
   auto op = createAsm(b, result, operands, text, constraints);
@@ -61,22 +64,27 @@ KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
 //===----------------------------------------------------------------------===//
 
 KernelBuilder::Values warpgroupMma(KernelBuilder &b, ValueRange a, Value base,
-                                   int64_t offset, ValueRange sums) {
+                                   int64_t offset, ValueRange sums, bool isE4M3,
+                                   bool isFirst) {
   int64_t count = sums.size();
   std::string text = "{\n\t.reg .b64 descriptor;\n\tadd.s64 descriptor, $" +
                      std::to_string(count + 4) + ", " + std::to_string(offset) +
                      ";\n\twgmma.mma_async.sync.aligned.m64n" +
-                     std::to_string(2 * count) + "k16.f32.bf16.bf16 {";
+                     std::to_string(2 * count) +
+                     (isE4M3 ? "k32.f32.e4m3.e4m3 {" : "k16.f32.bf16.bf16 {");
   for (int64_t i = 0; i < count; ++i)
     text += (i ? ", $" : "$") + std::to_string(i);
   text += "}, {";
   for (int64_t i = 0; i < 4; ++i)
     text += (i ? ", $" : "$") + std::to_string(count + i);
-  // Added to what there is; neither side negated; B as it lies, depth inmost.
-  text += "}, descriptor, 1, 1, 1, 0;\n\t}";
+  // Added to what there is or not; neither side negated; B as it lies, depth
+  // inmost, which is the only way for 8-bit elements.
+  text += isFirst ? "}, descriptor, 0, 1, 1" : "}, descriptor, 1, 1, 1";
+  text += isE4M3 ? ";\n\t}" : ", 0;\n\t}";
   SmallVector<Value> inputs(a);
   inputs.push_back(base);
-  return createTiedAsm(b, sums, inputs, text, "f", "r,r,r,r,l");
+  return createTiedAsm(b, sums, inputs, text, "f", "r,r,r,r,l",
+                       /*isRead=*/!isFirst);
 }
 
 void warpgroupFence(KernelBuilder &b) {

@@ -5,13 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// How the arguments of a kernel are passed, and the same in attributes for the
-// launch manifest: TMA descriptors by value with the parameters that
-// cuTensorMapEncodeTiled needs (CUDA driver API, "Tensor Map Object
-// Management"), other arrays as pointers, scalars by value.
+// The functions of kernels that multiply, and the description of their launch
+// for the manifest, with the parameters that cuTensorMapEncodeTiled needs (CUDA
+// driver API, "Tensor Map Object Management").
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelFunction.h"
 #include "KernelSkeleton.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -32,70 +32,17 @@ static LLVM::GlobalOp getSharedMemory(KernelBuilder &b, Operation *device) {
                                 /*addrSpace=*/3, /*dsoLocal=*/true);
 }
 
-/// The device type of a kernel argument.
-static Type getDeviceType(KernelBuilder &b, Type type, bool isTensorMap) {
-  if (isa<MemRefType>(type))
-    return b.pointer(isTensorMap ? 0 : 1);
-  return type.isIndex() ? b.getI32Type() : type;
-}
-
-static void setArgumentAttributes(LLVM::LLVMFuncOp function, unsigned index,
-                                  bool isTensorMap) {
-  MLIRContext *context = function.getContext();
-  auto set = [&](StringRef name, Attribute value) {
-    function.setArgAttr(index, name, value);
-  };
-  auto i64 = IntegerType::get(context, 64);
-  if (isTensorMap) {
-    auto bytes = LLVM::LLVMArrayType::get(IntegerType::get(context, 8), 128);
-    set(LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes));
-    set(LLVM::LLVMDialect::getAlignAttrName(), IntegerAttr::get(i64, 64));
-    set(NVVM::NVVMDialect::getGridConstantAttrName(), UnitAttr::get(context));
-    return;
-  }
-  set(LLVM::LLVMDialect::getAlignAttrName(), IntegerAttr::get(i64, 16));
-  set(LLVM::LLVMDialect::getNoAliasAttrName(), UnitAttr::get(context));
-}
-
-/// A size as the manifest has it: a number, or the name of the argument that
-/// holds it.
-static Attribute describeSize(KernelPlan &plan, Builder &builder,
-                              unsigned dim) {
-  ArrayRef<int64_t> sizes = plan.forTiles.getStaticSizes();
-  if (!ShapedType::isDynamic(sizes[dim]))
-    return builder.getI64IntegerAttr(sizes[dim]);
-  unsigned position = dim == 1 && ShapedType::isDynamic(sizes[0]) ? 1 : 0;
-  auto argument =
-      dyn_cast<BlockArgument>(plan.forTiles.getDynamicSizes()[position]);
-  if (!argument)
-    return builder.getStringAttr("?");
-  return builder.getStringAttr(
-      plan.kernel.getArgumentName(argument.getArgNumber()));
-}
-
 void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
                                    int64_t extraSharedBytes) {
   b.setInsertionPointToEnd(&device->getRegion(0).front());
   LLVM::GlobalOp global = getSharedMemory(b, device);
-  SmallVector<Type> types;
-  for (BlockArgument argument : plan.kernel.getBody().getArguments())
-    types.push_back(getDeviceType(b, argument.getType(),
-                                  plan.isTensorMap(argument.getArgNumber())));
-  if (plan.workspaceBytes)
-    types.push_back(b.pointer(1));
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()), types);
-  auto func = LLVM::LLVMFuncOp::create(b, plan.kernel.getSymName(), type);
+  FunctionOptions options{threads};
+  options.blocksPerMultiprocessor = plan.blocksPerMultiprocessor;
+  options.isTensorMap = [&](unsigned i) { return plan.isTensorMap(i); };
+  options.hasWorkspace = plan.workspaceBytes != 0;
+  LLVM::LLVMFuncOp func =
+      createKernelFunction(b, plan.kernel, device, options, mapping);
   function = func;
-  for (BlockArgument argument : plan.kernel.getBody().getArguments())
-    if (isa<MemRefType>(argument.getType()))
-      setArgumentAttributes(func, argument.getArgNumber(),
-                            plan.isTensorMap(argument.getArgNumber()));
-  func->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
-  func->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
-                b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
-  func->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                b.getI32IntegerAttr(1));
   int64_t blocks = plan.clusterSize;
   if (blocks > 1)
     func->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
@@ -103,24 +50,17 @@ void KernelSkeleton::beginFunction(Operation *device, int64_t threads,
   int64_t sharedBytes =
       plan.getRingBytes() + plan.schedule.getStages() * 16 + extraSharedBytes;
   SmallVector<Attribute> arguments;
-  for (unsigned i = 0; i < plan.kernel.getBody().getNumArguments(); ++i)
+  unsigned count = plan.kernel.getBody().getNumArguments();
+  for (unsigned i = 0; i < count; ++i)
     arguments.push_back(describeArgument(i));
   if (plan.workspaceBytes) {
-    func.setArgAttr(types.size() - 1, LLVM::LLVMDialect::getAlignAttrName(),
-                    b.getI64IntegerAttr(16));
+    workspace = func.getArgument(count);
     arguments.push_back(b.getDictionaryAttr(
         {b.getNamedAttr("kind", b.getStringAttr("workspace")),
          b.getNamedAttr("name", b.getStringAttr("workspace"))}));
   }
   func->setAttr("fp4gpu.launch",
                 describeLaunch(arguments, threads, sharedBytes));
-  Block *entry = func.addEntryBlock(b);
-  b.setInsertionPointToStart(entry);
-  size_t count = plan.kernel.getBody().getNumArguments();
-  mapping.map(plan.kernel.getBody().getArguments(),
-              entry->getArguments().take_front(count));
-  if (plan.workspaceBytes)
-    workspace = entry->getArgument(count);
   shared = LLVM::AddressOfOp::create(b, global);
 }
 
@@ -140,13 +80,16 @@ DictionaryAttr KernelSkeleton::describeLaunch(ArrayRef<Attribute> arguments,
   launch.set("grid", describeGrid());
   if (plan.clusterSize > 1)
     launch.set("cluster", b.getI64ArrayAttr({plan.clusterSize, 1, 1}));
+  if (plan.blocksPerMultiprocessor > 1)
+    launch.set("blocks_per_multiprocessor",
+               b.getI64IntegerAttr(plan.blocksPerMultiprocessor));
   if (plan.waitsForPredecessor)
     launch.set("programmatic_launch", b.getBoolAttr(true));
-  if (plan.workspaceBytes) {
-    Attribute rowTiles = b.getDictionaryAttr(
-        {b.getNamedAttr("size", describeSize(plan, b, 0)),
-         b.getNamedAttr("tile",
-                        b.getI64IntegerAttr(plan.schedule.getTileM()))});
+  if (plan.isWorkspacePerGrid) {
+    launch.set("workspace", b.getI64ArrayAttr({plan.workspaceBytes}));
+  } else if (plan.workspaceBytes) {
+    Attribute rowTiles =
+        describeTiles(describeSize(plan.forTiles, 0), plan.schedule.getTileM());
     launch.set(
         "workspace",
         b.getArrayAttr({rowTiles, b.getI64IntegerAttr(plan.workspaceBytes)}));
@@ -157,22 +100,22 @@ DictionaryAttr KernelSkeleton::describeLaunch(ArrayRef<Attribute> arguments,
 }
 
 DictionaryAttr KernelSkeleton::describeGrid() {
-  auto ceilDiv = [&](unsigned dim, int64_t tile) -> Attribute {
-    return b.getDictionaryAttr(
-        {b.getNamedAttr("size", describeSize(plan, b, dim)),
-         b.getNamedAttr("tile", b.getI64IntegerAttr(tile))});
+  auto tiles = [&](unsigned dim, int64_t tile) {
+    return describeTiles(describeSize(plan.forTiles, dim), tile);
   };
   // Any smaller grid works too: blocks loop over the tiles.
-  SmallVector<Attribute> factors = {ceilDiv(0, plan.schedule.getTileM()),
-                                    ceilDiv(1, plan.schedule.getTileN())};
+  SmallVector<Attribute> factors = {tiles(0, plan.schedule.getTileM()),
+                                    tiles(1, plan.schedule.getTileN())};
   if (plan.schedule.getSplit() > 1)
     factors.push_back(b.getI64IntegerAttr(plan.schedule.getSplit()));
+  if (plan.gridBlocks)
+    factors = {b.getI64IntegerAttr(plan.gridBlocks)};
   return b.getDictionaryAttr({b.getNamedAttr("x", b.getArrayAttr(factors))});
 }
 
 DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
-  if (source.getElementType().isBF16())
+  if (plan.hasDecodedWeight)
     return describeActivationMap(tile);
   int64_t rowBytes = source.getDimSize(1) * tile.getSourceBits() / 8;
   int64_t extent = tile.isSpread() ? source.getDimSize(1) : rowBytes;
@@ -180,7 +123,7 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
                    : tile.getSourceBits() == 4 ? "16u4_align16b"
                                                : "16u6_align16b";
   Attribute rows = source.isDynamicDim(0)
-                       ? describeSize(plan, b, tile.followsRows ? 0 : 1)
+                       ? describeSize(plan.forTiles, tile.followsRows ? 0 : 1)
                        : b.getI64IntegerAttr(source.getDimSize(0));
   auto named = [&](StringRef name, Attribute value) {
     return b.getNamedAttr(name, value);
@@ -199,22 +142,23 @@ DictionaryAttr KernelSkeleton::describeTensorMap(const TilePlan &tile) {
   });
 }
 
-/// A row-major bf16 matrix in boxes of 64 columns, the 128 bytes of a swizzled
-/// row. Where 64 divides the columns, one box takes all columns of the tile.
+/// A row-major matrix in boxes of the 128 bytes of a swizzled row. Where these
+/// divide the columns, one box takes all columns of the tile.
 DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   MemRefType source = tile.getSourceType();
   int64_t columns = source.getDimSize(1);
   Attribute rows = source.isDynamicDim(0)
-                       ? describeSize(plan, b, 0)
+                       ? describeSize(plan.forTiles, 0)
                        : b.getI64IntegerAttr(source.getDimSize(0));
   bool isWhole = tile.isOneBox();
-  SmallVector<Attribute> shape = {b.getI64IntegerAttr(isWhole ? 64 : columns),
-                                  rows};
-  SmallVector<int64_t> box = {64, tile.getShape()[0]};
-  SmallVector<int64_t> strides = {2 * columns};
+  int64_t boxColumns = tile.getBoxColumns();
+  SmallVector<Attribute> shape = {
+      b.getI64IntegerAttr(isWhole ? boxColumns : columns), rows};
+  SmallVector<int64_t> box = {boxColumns, tile.getShape()[0]};
+  SmallVector<int64_t> strides = {columns * tile.getBits() / 8};
   if (isWhole) {
-    shape.push_back(b.getI64IntegerAttr(columns / 64));
-    box.push_back(tile.getShape()[1] / 64);
+    shape.push_back(b.getI64IntegerAttr(columns / boxColumns));
+    box.push_back(tile.getShape()[1] / boxColumns);
     strides.push_back(128);
   }
   auto named = [&](StringRef name, Attribute value) {
@@ -222,7 +166,8 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   };
   return b.getDictionaryAttr({
       named("box", b.getI64ArrayAttr(box)),
-      named("data_type", b.getStringAttr("bfloat16")),
+      named("data_type",
+            b.getStringAttr(tile.getBits() == 8 ? "uint8" : "bfloat16")),
       named("element_strides",
             b.getI64ArrayAttr(SmallVector<int64_t>(box.size(), 1))),
       named("fill", b.getStringAttr("zero")),
@@ -234,57 +179,26 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   });
 }
 
-/// The shape of a kernel's array. A dynamic extent is that of the result's rows
-/// (or columns) or, of a scale array, the number of tiles of them.
-ArrayAttr KernelSkeleton::describeShape(unsigned index) {
+DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
   BlockArgument argument = plan.kernel.getBody().getArgument(index);
   unsigned dim = 0;
   bool isScales = argument == plan.epilogue.getScales();
+  TilePlan *map = nullptr;
   for (TilePlan *tile : plan.getTiles())
     if (tile->source == argument) {
       dim = tile->followsRows ? 0 : 1;
       isScales = !tile->isElements;
+      map = tile->isElements ? tile : nullptr;
     }
-  SmallVector<Attribute> shape;
-  for (int64_t extent : cast<MemRefType>(argument.getType()).getShape()) {
-    Attribute size = ShapedType::isDynamic(extent)
-                         ? describeSize(plan, b, dim)
-                         : b.getI64IntegerAttr(extent);
-    if (ShapedType::isDynamic(extent) && isScales)
-      size = b.getDictionaryAttr(
-          {b.getNamedAttr("size", size),
-           b.getNamedAttr("tile", b.getI64IntegerAttr(kScaleTileRows))});
-    shape.push_back(size);
-  }
-  return b.getArrayAttr(shape);
-}
-
-DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
-  Type type = plan.kernel.getBody().getArgument(index).getType();
-  SmallVector<NamedAttribute> fields;
-  auto add = [&](StringRef name, Attribute value) {
-    fields.push_back(b.getNamedAttr(name, value));
-  };
-  auto print = [&](Type type) {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    return b.getStringAttr(text);
-  };
-  add("name", b.getStringAttr(plan.kernel.getArgumentName(index)));
-  auto global = dyn_cast<MemRefType>(type);
-  if (!global) {
-    add("kind", b.getStringAttr("value"));
-    add("type", type.isIndex() ? b.getStringAttr("i32") : print(type));
-    return b.getDictionaryAttr(fields);
-  }
-  add("kind",
-      b.getStringAttr(plan.isTensorMap(index) ? "tensor_map" : "pointer"));
-  add("type", print(global.getElementType()));
-  add("shape", describeShape(index));
-  for (TilePlan *tile : plan.getTiles())
-    if (tile->isElements && tile->source.getArgNumber() == index)
-      add("tensor_map", describeTensorMap(*tile));
-  return b.getDictionaryAttr(fields);
+  ArrayAttr shape;
+  if (isa<MemRefType>(argument.getType()))
+    shape = describeShape(plan.forTiles, index, dim, isScales);
+  NamedAttrList fields = gpu::describeArgument(
+      plan.kernel, index, plan.isTensorMap(index) ? "tensor_map" : "pointer",
+      shape);
+  if (map)
+    fields.set("tensor_map", describeTensorMap(*map));
+  return fields.getDictionary(b.getContext());
 }
 
 } // namespace fp4::gpu

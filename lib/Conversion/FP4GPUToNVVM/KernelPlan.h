@@ -48,9 +48,13 @@ struct TilePlan {
   mlir::MemRefType getSourceType() const {
     return mlir::cast<mlir::MemRefType>(source.getType());
   }
-  /// Of bf16 elements: whether one three-dimensional TMA box takes the tile, or
-  /// else a box for each 64 columns.
-  bool isOneBox() const { return getSourceType().getDimSize(1) % 64 == 0; }
+  /// Of the activations of a decoded product: columns in 128 bytes, and whether
+  /// one three-dimensional TMA box takes the tile, or else a box for each of
+  /// those.
+  int64_t getBoxColumns() const { return 128 * 8 / getBits(); }
+  bool isOneBox() const {
+    return getSourceType().getDimSize(1) % getBoxColumns() == 0;
+  }
   /// Bytes of a row of elements.
   int64_t getRowBytes() const { return getShape()[1] * getBits() / 8; }
   unsigned getBits() const { return bits; }
@@ -75,11 +79,19 @@ struct KernelPlan {
   int64_t stageBytes, copiedBytes;
   /// Blocks of a cluster.
   int64_t clusterSize = 1;
+  /// Whether `rhs` is decoded in registers (Decode/).
+  bool hasDecodedWeight = false;
   /// Whether it does so itself (griddepcontrol.wait) and may start early.
   bool waitsForPredecessor = false;
   /// Scratch memory for each row of tiles, an argument behind the others if
   /// there is any.
   int64_t workspaceBytes = 0;
+  /// Or once, not for each row.
+  bool isWorkspacePerGrid = false;
+  /// Blocks that are to run on a multiprocessor at once.
+  int64_t blocksPerMultiprocessor = 1;
+  /// Blocks of the grid; 0: as many as there are tiles.
+  int64_t gridBlocks = 0;
 
   llvm::SmallVector<TilePlan *, 4> getTiles() {
     return {&lhs, &rhs, &lhsScales, &rhsScales};

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelSkeleton.h"
+#include "KernelFunction.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -30,16 +31,7 @@ static Value atMost(KernelBuilder &b, Value index, Value last) {
 }
 
 void KernelSkeleton::emitScalars() {
-  for (Operation &op : plan.kernel.getBody().front()) {
-    if (isa<ForTilesOp, ReturnOp>(op))
-      continue;
-    if (auto load = dyn_cast<memref::LoadOp>(op)) {
-      Value pointer = mapping.lookup(load.getMemRef());
-      mapping.map(load.getResult(), b.load(load.getType(), pointer, 4));
-      continue;
-    }
-    b.clone(op, mapping);
-  }
+  gpu::emitScalars(b, plan.kernel, mapping);
 }
 
 //===----------------------------------------------------------------------===//
@@ -85,13 +77,7 @@ RingPosition KernelSkeleton::advance(RingPosition position) {
 //===----------------------------------------------------------------------===//
 
 Value KernelSkeleton::size(unsigned dim) {
-  int64_t size = plan.forTiles.getStaticSizes()[dim];
-  if (!ShapedType::isDynamic(size))
-    return b.i32(size);
-  bool isFirstDynamic =
-      dim == 0 || !ShapedType::isDynamic(plan.forTiles.getStaticSizes()[0]);
-  return mapping.lookup(
-      plan.forTiles.getDynamicSizes()[isFirstDynamic ? 0 : 1]);
+  return emitSize(b, plan.forTiles, dim, mapping);
 }
 
 /// Blocks that run at the same time should read as few different tiles as they

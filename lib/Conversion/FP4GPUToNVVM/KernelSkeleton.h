@@ -120,7 +120,6 @@ private:
   Value resultIndex(Value row, Value column);
   Value loadVector(Value base, Value index, int64_t count);
   mlir::DictionaryAttr describeArgument(unsigned index);
-  mlir::ArrayAttr describeShape(unsigned index);
   mlir::DictionaryAttr describeTensorMap(const TilePlan &tile);
   mlir::DictionaryAttr describeActivationMap(const TilePlan &tile);
   mlir::DictionaryAttr describeGrid();

@@ -6,11 +6,14 @@
 //===----------------------------------------------------------------------===//
 //
 // Writes the fp4gpu.kernel that rotates and quantizes: arguments, loop over
-// tiles, fp4gpu.quantize.
+// tiles, fp4gpu.quantize with what is fused in front.
 //
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "Activations.h"
+#include "BlockTransform.h"
+#include "TailText.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -38,8 +41,14 @@ static void printValues(llvm::raw_ostream &os, const QuantizeProblem &problem) {
         digit |= unsigned(signs[j] < 0) << (j - i);
       os << (i == 0 ? "_s" : "") << llvm::hexdigit(digit, /*LowerCase=*/true);
     }
+  if (problem.matrix)
+    os << "_t" << problem.getMatrixBlock();
   if (problem.saturatesInf)
     os << "_sat";
+  if (problem.source.factor)
+    os << "_norm";
+  else if (!problem.source.body.empty())
+    os << "_fused";
 }
 
 std::string QuantizeProblem::getName() const {
@@ -64,7 +73,13 @@ std::string QuantizeProblem::getAmaxName() const {
 /// Fills in what both operations have.
 template <typename OpTy> static QuantizeProblem makeProblem(OpTy op) {
   QuantizeProblem problem;
-  problem.input = op.getInput();
+  std::optional<BlockTransform> transform;
+  if (!isa<RotateQuantizeOp>(op))
+    transform = matchBlockTransform(op.getInput(), op);
+  if (transform)
+    problem.matrix = transform->matrix;
+  problem.source = transform ? fuseInput(transform->input, transform->user)
+                             : fuseInput(op.getInput(), op);
   problem.tensorScale = op.getTensorScale();
   problem.type = op.getType();
   problem.rule = static_cast<ScaleRule>(op.getEffectiveScaleRule());
@@ -92,21 +107,18 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
   } else {
     return fail("expected fp4.quantize or fp4.rotate_quantize");
   }
-  numerics::BlockFormat format = problem.type.getFormat().getBlockFormat();
-  if (!(format == numerics::kNVFP4) && !(format == numerics::kMXFP4))
-    return fail("expected #fp4.nvfp4 or #fp4.mxfp4");
-  if (problem.type.getRank() != 2)
-    return fail("expected a matrix, got rank " + Twine(problem.type.getRank()));
+  FormatAttr format = problem.type.getFormat();
+  if (!numerics::blockFormatName(format.getBlockFormat())) {
+    llvm::raw_string_ostream(reason)
+        << "expected a format with a name, got " << format;
+    return failure();
+  }
   if (llvm::any_of(problem.type.getShape(), [](int64_t size) {
         return size == 0 || size >= int64_t(1) << 31;
       }))
     return fail("expected a matrix that is not empty, of sizes below 2^31");
-  if (getPrepackedElementsType(problem.type).getShape()[1] % 16 != 0)
-    return fail("expected packed rows of a multiple of 16 bytes, got K = " +
-                Twine(problem.type.getNumCols()));
-  if (problem.rule == ScaleRule::Search)
-    return fail("expected a scale rule among floor, rceil, even, absmax, "
-                "four_over_six, got search");
+  if (problem.rule == ScaleRule::Search && !isKernelFormat(format))
+    return fail("expected another scale rule than search for 8-bit elements");
   return problem;
 }
 
@@ -115,12 +127,21 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
 //===----------------------------------------------------------------------===//
 
 /// 128 rows, and at least so many columns, those of two threads, and those of a
-/// rotation.
+/// rotation. With sums over rows up to those of a warp, so that the rows of the
+/// blocks under way are few enough to stay in L2 until they are read again.
 static ScheduleAttr makeSchedule(const QuantizeProblem &problem,
                                  int64_t columns) {
   columns = std::max<int64_t>(64, columns);
   if (problem.rotation)
     columns = std::max(columns, problem.rotation.getInt());
+  if (problem.matrix)
+    columns = std::max(columns, problem.getMatrixBlock());
+  constexpr int64_t warpColumns = 1024;
+  if (problem.source.factor)
+    columns = std::max(
+        columns,
+        std::min<int64_t>(warpColumns,
+                          llvm::PowerOf2Ceil(problem.type.getNumCols())));
   return ScheduleAttr::get(problem.type.getContext(), kScaleTileRows, columns,
                            /*tileK=*/1, /*stages=*/1, /*warpsM=*/8,
                            /*warpsN=*/1, /*swapped=*/false, /*split=*/1);
@@ -133,19 +154,28 @@ public:
   ActivationKernelBuilder(ImplicitLocOpBuilder &builder,
                           const QuantizeProblem &problem)
       : b(builder), problem(problem) {
-    RankedTensorType type = problem.getInputType();
-    input = declare("input",
-                    MemRefType::get(type.getShape(), type.getElementType()));
+    for (auto [i, input] : llvm::enumerate(problem.source.inputs))
+      inputs.push_back(
+          declareArray(i == 0 ? "input" : "input" + std::to_string(i), input));
+    for (auto [i, column] : llvm::enumerate(problem.source.columns))
+      columns.push_back(declareArray("column" + std::to_string(i), column));
+    if (problem.matrix)
+      matrix = declareArray("matrix", problem.matrix);
   }
 
   KernelOp createQuantize();
   KernelOp createAmax();
 
 private:
-  unsigned declare(StringRef name, Type type) {
-    names.push_back(name);
+  unsigned declare(std::string name, Type type) {
+    names.push_back(std::move(name));
     types.push_back(type);
     return types.size() - 1;
+  }
+  unsigned declareArray(std::string name, Value array) {
+    auto type = cast<RankedTensorType>(array.getType());
+    return declare(std::move(name),
+                   MemRefType::get(type.getShape(), type.getElementType()));
   }
   void declareRows() {
     if (problem.hasDynamicRows())
@@ -153,23 +183,31 @@ private:
   }
   void begin(StringRef name, ScheduleAttr schedule);
   Value argument(unsigned index) { return kernel.getBody().getArgument(index); }
+  Value getMatrix() { return matrix ? argument(matrix) : Value(); }
+  SmallVector<Value> arguments(ArrayRef<unsigned> indices) {
+    return llvm::map_to_vector(indices,
+                               [&](unsigned index) { return argument(index); });
+  }
   SmallVector<Value> beginTiles();
-  void emitWidening(Region &region);
+  void emitRegions(Region &body, Region &row);
+  void describeRegions(Region &body, Region &row);
   float getDivisor();
-  DictionaryAttr describeMeaning();
+  DictionaryAttr describeMeaning(StringRef kind);
 
   ImplicitLocOpBuilder &b;
   const QuantizeProblem &problem;
   SmallVector<Type> types;
-  SmallVector<StringRef> names;
+  SmallVector<std::string> names;
   KernelOp kernel;
-  unsigned input, rows = 0;
+  SmallVector<unsigned> inputs, columns;
+  unsigned rows = 0, matrix = 0;
 };
 } // namespace
 
 /// Creates the kernel with the declared arguments and enters its body.
 void ActivationKernelBuilder::begin(StringRef name, ScheduleAttr schedule) {
-  kernel = KernelOp::create(b, name, schedule, b.getStrArrayAttr(names));
+  SmallVector<StringRef> views(names.begin(), names.end());
+  kernel = KernelOp::create(b, name, schedule, b.getStrArrayAttr(views));
   Block *body = b.createBlock(&kernel.getBody());
   body->addArguments(types, SmallVector<Location>(types.size(), b.getLoc()));
 }
@@ -188,36 +226,79 @@ SmallVector<Value> ActivationKernelBuilder::beginTiles() {
           tile->addArgument(b.getIndexType(), b.getLoc())};
 }
 
-/// The body that widens one element.
-void ActivationKernelBuilder::emitWidening(Region &region) {
-  Type type = problem.getInputType().getElementType();
-  Block *body = b.createBlock(&region);
-  Value value = body->addArgument(type, b.getLoc());
-  if (!type.isF32())
-    value = arith::ExtFOp::create(b, b.getF32Type(), value);
-  YieldOp::create(b, value);
+/// The factor of a row, if there is one, and the value of an element.
+void ActivationKernelBuilder::emitRegions(Region &bodyRegion,
+                                          Region &rowRegion) {
+  const FusedInput &source = problem.source;
+  Location loc = b.getLoc();
+  if (source.factor) {
+    Block *row = b.createBlock(&rowRegion);
+    Value sum = row->addArgument(b.getF32Type(), loc);
+    YieldOp::create(b, source.emitRow(b, sum));
+  }
+  Block *body = b.createBlock(&bodyRegion);
+  for (unsigned index : llvm::concat<unsigned>(inputs, columns))
+    body->addArgument(cast<MemRefType>(types[index]).getElementType(), loc);
+  SmallVector<Value> elements(body->getArguments());
+  Value factor =
+      source.factor ? body->addArgument(b.getF32Type(), loc) : Value();
+  YieldOp::create(b, source.emitBody(b, elements, factor));
+  approximateExponentials(*body);
+  describeRegions(bodyRegion, rowRegion);
+}
+
+/// Adds the regions' arithmetic to the meaning; without words for all of it
+/// there is none.
+void ActivationKernelBuilder::describeRegions(Region &bodyRegion,
+                                              Region &rowRegion) {
+  if (problem.source.body.empty())
+    return;
+  NamedAttrList meaning(
+      kernel->getAttrOfType<DictionaryAttr>(kMeaningAttrName));
+  auto describe = [&](StringRef name, Region &region,
+                      ArrayRef<std::string> arguments) {
+    llvm::DenseMap<Value, std::string> words;
+    for (auto [argument, word] :
+         llvm::zip_equal(region.getArguments(), arguments))
+      words[argument] = word;
+    std::optional<std::string> text =
+        describeTail(region.front(), region.front().begin(), words);
+    if (text)
+      meaning.set(name, b.getStringAttr(*text));
+    return text.has_value();
+  };
+  SmallVector<std::string> arguments;
+  for (unsigned index : llvm::concat<unsigned>(inputs, columns))
+    arguments.push_back(names[index]);
+  bool hasWords = true;
+  if (problem.source.factor) {
+    hasWords = describe("row", rowRegion, {"sum"});
+    arguments.push_back("row");
+  }
+  hasWords = describe("body", bodyRegion, arguments) && hasWords;
+  if (hasWords)
+    kernel->setAttr(kMeaningAttrName, meaning.getDictionary(b.getContext()));
+  else
+    kernel->removeAttr(kMeaningAttrName);
 }
 
 /// The largest element times the largest scale in use; numerics::tensorScaleFor
 /// says why that is 256 for rules that compare scales.
 float ActivationKernelBuilder::getDivisor() {
   numerics::BlockFormat format = problem.type.getFormat().getBlockFormat();
-  float largest = problem.rule == ScaleRule::FourOverSix
-                      ? 256.0f
-                      : numerics::scaleMaxFinite(format.scale);
+  bool hasHeadroom = problem.rule == ScaleRule::FourOverSix ||
+                     problem.rule == ScaleRule::Search;
+  float largest = hasHeadroom ? 256.0f : numerics::scaleMaxFinite(format.scale);
   return numerics::elementMaxFinite(format.element) * largest;
 }
 
 /// What the kernel computes, for the manifest.
-DictionaryAttr ActivationKernelBuilder::describeMeaning() {
+DictionaryAttr ActivationKernelBuilder::describeMeaning(StringRef kind) {
   NamedAttrList fields;
   auto add = [&](StringRef name, const Twine &value) {
     fields.set(name, b.getStringAttr(value));
   };
-  numerics::BlockFormat format = problem.type.getFormat().getBlockFormat();
-  add("kind", "quantize");
-  add("format", StringRef(*numerics::blockFormatName(format)));
-  add("scale_rule", stringifyScaleRule(problem.rule));
+  add("kind", kind);
   if (problem.rotation)
     add("rotation", Twine(problem.rotation.getInt()));
   if (DenseI8ArrayAttr signs = problem.signs) {
@@ -228,6 +309,13 @@ DictionaryAttr ActivationKernelBuilder::describeMeaning() {
   }
   if (problem.saturatesInf)
     add("nan_policy", "saturate_inf");
+  if (kind == "quantize") {
+    numerics::BlockFormat format = problem.type.getFormat().getBlockFormat();
+    add("format", StringRef(*numerics::blockFormatName(format)));
+    add("scale_rule", stringifyScaleRule(problem.rule));
+    if (problem.computesTensorScale())
+      add("tensor_scale_divisor", Twine(static_cast<int64_t>(getDivisor())));
+  }
   return fields.getDictionary(b.getContext());
 }
 
@@ -242,16 +330,16 @@ KernelOp ActivationKernelBuilder::createQuantize() {
   declareRows();
   SmallVector<int64_t> packed(
       getPrepackedElementsType(problem.type).getShape());
-  packed.back() *= 2;
-  unsigned elements = declare(
-      "elements", MemRefType::get(packed, format.getElementStorageType()));
+  Type element = format.getElementStorageType();
+  packed.back() = packed.back() * 8 / element.getIntOrFloatBitWidth();
+  unsigned elements = declare("elements", MemRefType::get(packed, element));
   unsigned scales = declare(
       "scales", MemRefType::get(getPrepackedScalesType(problem.type).getShape(),
                                 format.getScaleStorageType()));
   if (maxima)
     computed = declare("tensor_scale", scalar);
   begin(problem.getName(), makeSchedule(problem, 4 * format.getBlockCols()));
-  kernel->setAttr(kMeaningAttrName, describeMeaning());
+  kernel->setAttr(kMeaningAttrName, describeMeaning("quantize"));
   Value scale;
   if (given)
     scale = memref::LoadOp::create(b, argument(given), ValueRange());
@@ -261,11 +349,11 @@ KernelOp ActivationKernelBuilder::createQuantize() {
                                   argument(computed));
   SmallVector<Value> indices = beginTiles();
   auto quantize = QuantizeOp::create(
-      b, argument(input), indices, argument(elements), argument(scales), scale,
-      problem.rotation, problem.signs, format,
-      ScaleRuleAttr::get(b.getContext(), problem.rule),
+      b, arguments(inputs), indices, arguments(columns), getMatrix(),
+      argument(elements), argument(scales), scale, problem.rotation,
+      problem.signs, format, ScaleRuleAttr::get(b.getContext(), problem.rule),
       problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
-  emitWidening(quantize.getBody());
+  emitRegions(quantize.getBody(), quantize.getRow());
   return kernel;
 }
 
@@ -273,11 +361,13 @@ KernelOp ActivationKernelBuilder::createAmax() {
   declareRows();
   unsigned maxima = declare("maxima", MemRefType::get(kMaxima, b.getF32Type()));
   begin(problem.getAmaxName(), makeSchedule(problem, /*columns=*/0));
+  kernel->setAttr(kMeaningAttrName, describeMeaning("amax"));
   SmallVector<Value> indices = beginTiles();
   auto amax = AmaxOp::create(
-      b, argument(input), indices, argument(maxima), problem.rotation,
-      problem.signs, problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
-  emitWidening(amax.getBody());
+      b, arguments(inputs), indices, arguments(columns), getMatrix(),
+      argument(maxima), problem.rotation, problem.signs,
+      problem.saturatesInf ? b.getUnitAttr() : UnitAttr());
+  emitRegions(amax.getBody(), amax.getRow());
   return kernel;
 }
 

@@ -51,6 +51,27 @@ static Value emitGELU(ImplicitLocOpBuilder &b, Value x) {
   return arith::MulFOp::create(b, half, sum);
 }
 
+void approximateExponentials(Block &block) {
+  constexpr float kLog2E = 1.44269504088896340736f;
+  bool hasAny = false;
+  for (auto exp : llvm::make_early_inc_range(block.getOps<math::ExpOp>())) {
+    if (!exp.getType().isF32())
+      continue;
+    ImplicitLocOpBuilder b(exp.getLoc(), exp);
+    Value power =
+        arith::MulFOp::create(b, exp.getOperand(), constant(b, kLog2E));
+    exp.replaceAllUsesWith(
+        math::Exp2Op::create(b, power, arith::FastMathFlags::afn).getResult());
+    exp.erase();
+    hasAny = true;
+  }
+  if (!hasAny)
+    return;
+  for (auto division : block.getOps<arith::DivFOp>())
+    if (division.getType().isF32())
+      division.setFastmath(division.getFastmath() | arith::FastMathFlags::afn);
+}
+
 Value emitActivation(ImplicitLocOpBuilder &b, Value x, Activation activation) {
   constexpr float kMinusLog2E = -1.44269504088896340736f;
   switch (activation) {

@@ -21,6 +21,10 @@ namespace fp4::gpu {
 mlir::Value emitActivation(mlir::ImplicitLocOpBuilder &builder, mlir::Value x,
                            Activation activation);
 
+/// Gives the float32 exponentials of `block` the arithmetic that
+/// `emitActivation` has, and its divisions too if there are any.
+void approximateExponentials(mlir::Block &block);
+
 } // namespace fp4::gpu
 
 #endif // FP4_LIB_CONVERSION_FP4TOFP4GPU_ACTIVATIONS_H

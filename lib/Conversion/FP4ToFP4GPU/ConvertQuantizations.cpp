@@ -10,9 +10,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "KernelReuse.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -28,7 +30,7 @@ Value makeScaleArray(OpBuilder &builder, Location loc, Value scale) {
   return tensor::FromElementsOp::create(builder, loc, type, scale);
 }
 
-void replacePrepacked(Operation *op, ValueRange parts, Value rows) {
+bool replacePrepacked(Operation *op, ValueRange parts, Value rows) {
   for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
     if (isa<PrepackOp>(user)) {
       user->replaceAllUsesWith(parts);
@@ -39,8 +41,10 @@ void replacePrepacked(Operation *op, ValueRange parts, Value rows) {
       if (auto dim = dyn_cast<tensor::DimOp>(user))
         if (dim.getConstantIndex() == 0)
           dim.replaceAllUsesWith(rows);
-  if (op->use_empty())
-    op->erase();
+  if (!op->use_empty())
+    return false;
+  op->erase();
+  return true;
 }
 
 namespace {
@@ -56,23 +60,42 @@ public:
 private:
   using Creator = KernelOp (*)(OpBuilder &, Location, const QuantizeProblem &);
   ValueRange launch(OpBuilder &builder, Operation *op,
-                    const QuantizeProblem &problem, const std::string &name,
-                    Creator create, TypeRange results, ValueRange operands);
+                    const QuantizeProblem &problem, Creator create,
+                    TypeRange results, ValueRange operands);
 
   ModuleOp module;
 };
 } // namespace
 
+/// What the kernel does beside quantizing.
+static void report(KernelOp kernel, Operation *op,
+                   const QuantizeProblem &problem) {
+  const FusedInput &source = problem.source;
+  std::string text = kernel.getSymName().str() + ": one launch";
+  if (problem.rotation)
+    text += ", rotates by " + std::to_string(problem.rotation.getInt());
+  if (problem.matrix)
+    text += ", multiplies blocks of " +
+            std::to_string(problem.getMatrixBlock()) + " with given matrices";
+  if (source.factor)
+    text += ", normalizes rows";
+  if (size_t count = source.body.size() + source.row.size())
+    text += ", fuses " + std::to_string(count) + " operations ahead";
+  remark::passed(op->getLoc(),
+                 remark::RemarkOpts::name("activation").category("fp4gpu"))
+      << text;
+}
+
 ValueRange QuantizationConverter::launch(OpBuilder &builder, Operation *op,
                                          const QuantizeProblem &problem,
-                                         const std::string &name,
                                          Creator create, TypeRange results,
                                          ValueRange operands) {
-  auto kernel = module.lookupSymbol<KernelOp>(name);
-  if (!kernel) {
-    auto atEnd = OpBuilder::atBlockEnd(module.getBody());
-    kernel = create(atEnd, op->getLoc(), problem);
+  auto atEnd = OpBuilder::atBlockEnd(module.getBody());
+  auto [kernel, isNew] =
+      reuseKernel(module, create(atEnd, op->getLoc(), problem));
+  if (isNew) {
     ++counts.kernels;
+    report(kernel, op, problem);
   }
   ++counts.launches;
   auto launch = LaunchOp::create(
@@ -88,8 +111,12 @@ void QuantizationConverter::convert(Operation *op,
   Location loc = op->getLoc();
   Value rows;
   if (problem.hasDynamicRows())
-    rows = tensor::DimOp::create(builder, loc, problem.input, 0);
-  SmallVector<Value> operands = {problem.input};
+    rows =
+        tensor::DimOp::create(builder, loc, problem.source.inputs.front(), 0);
+  SmallVector<Value> operands(problem.source.inputs.getArrayRef());
+  llvm::append_range(operands, problem.source.columns);
+  if (problem.matrix)
+    operands.push_back(problem.matrix);
   auto withRows = [&] {
     SmallVector<Value> all(operands);
     if (rows)
@@ -102,18 +129,20 @@ void QuantizationConverter::convert(Operation *op,
       getPrepackedTensorScaleType(builder.getContext());
   if (problem.computesTensorScale()) {
     auto maxima = RankedTensorType::get(kMaxima, builder.getF32Type());
-    Value found = launch(builder, op, problem, problem.getAmaxName(),
-                         createAmaxKernel, maxima, withRows())[0];
+    Value found =
+        launch(builder, op, problem, createAmaxKernel, maxima, withRows())[0];
     operands.push_back(found);
     results.push_back(scaleType);
   } else if (problem.tensorScale) {
     operands.push_back(makeScaleArray(builder, loc, problem.tensorScale));
   }
-  SmallVector<Value> parts(launch(builder, op, problem, problem.getName(),
-                                  createQuantizeKernel, results, withRows()));
+  SmallVector<Value> parts(
+      launch(builder, op, problem, createQuantizeKernel, results, withRows()));
   if (problem.tensorScale)
-    parts.push_back(operands[1]);
-  replacePrepacked(op, parts, rows);
+    parts.push_back(operands.back());
+  Operation *source = op->getOperand(0).getDefiningOp();
+  if (replacePrepacked(op, parts, rows) && source)
+    eraseDead(source);
 }
 
 ConversionCounts convertQuantizations(ModuleOp module,
@@ -129,9 +158,17 @@ ConversionCounts convertQuantizations(ModuleOp module,
   for (Operation *op : quantizations) {
     std::string reason;
     FailureOr<QuantizeProblem> problem = getQuantizeProblem(op, reason);
-    if (succeeded(problem) &&
-        (computeTensorScales || !problem->computesTensorScale()))
+    if (succeeded(problem) && problem->computesTensorScale() &&
+        !computeTensorScales) {
+      reason = "expected a tensor scale, or compute-tensor-scales";
+      problem = failure();
+    }
+    if (succeeded(problem))
       converter.convert(op, *problem);
+    else
+      remark::missed(op->getLoc(),
+                     remark::RemarkOpts::name("activation").category("fp4gpu"))
+          << "no kernel: " + reason;
   }
   return converter.counts;
 }

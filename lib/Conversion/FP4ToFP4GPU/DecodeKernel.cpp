@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Operands and pipeline of the kernels of bf16 activations and FP4 weights. The
-// weight is interleaved (fp4gpu.to_fragments), so that a tile of it is a run of
-// whole units.
+// Operands and pipeline of the kernels of bf16 or e4m3 activations and FP4
+// weights. The weight is interleaved (fp4gpu.to_fragments), so that a tile of
+// it is a run of whole units.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,16 +37,23 @@ private:
 void DecodeKernelWriter::declareOperands() {
   auto matrix = MicroscaledTensorType::get(
       b.getContext(), {problem.columns, problem.depth}, problem.format);
-  lhs = declare(
-      "lhs", MemRefType::get({problem.rows, problem.depth}, b.getBF16Type()));
-  RankedTensorType fragments = getFragmentsType(matrix);
-  rhs = declare(
-      "rhs", MemRefType::get(fragments.getShape(), fragments.getElementType()));
-  factor = declare("rhs_factor", MemRefType::get({}, b.getF32Type()));
+  Type element = problem.isFolded ? Type(Float8E4M3FNType::get(b.getContext()))
+                                  : Type(b.getBF16Type());
+  lhs = declare("lhs", MemRefType::get({problem.rows, problem.depth}, element));
+  auto declareTensor = [&](StringRef name, RankedTensorType type) {
+    return declare(name,
+                   MemRefType::get(type.getShape(), type.getElementType()));
+  };
+  rhs = declareTensor("rhs", getFragmentsType(matrix, problem.isFolded));
+  factor = declareTensor("rhs_factor",
+                         getFragmentFactorType(matrix, problem.isFolded));
+  if (problem.isFolded)
+    columnFactor = factor;
 }
 
 void DecodeKernelWriter::emitFactors() {
-  factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
+  if (!problem.isFolded)
+    factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
 }
 
 Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
@@ -60,8 +67,9 @@ Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
     return CopyOp::create(b, tile, argument(source), ValueRange{index, step});
   };
   int64_t depth = schedule.getTileK();
-  int64_t units[] = {schedule.getTileN() / kUnit, depth / kUnit,
-                     getFragmentUnitBytes(problem.format)};
+  int64_t units[] = {schedule.getTileN() / kUnit,
+                     depth / getFragmentUnitDepth(problem.isFolded),
+                     getFragmentUnitBytes(problem.format, problem.isFolded)};
   return emitSteps(
       acc,
       [&](Value step) -> SmallVector<Value> {

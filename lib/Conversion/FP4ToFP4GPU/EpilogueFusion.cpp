@@ -15,11 +15,9 @@
 
 #include "EpilogueFusion.h"
 #include "ActivationKernel.h"
+#include "ElementwiseOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -28,24 +26,6 @@ namespace fp4::gpu {
 //===----------------------------------------------------------------------===//
 // What can join
 //===----------------------------------------------------------------------===//
-
-static bool isScalarArithmetic(Operation &op) {
-  return isa<arith::ArithDialect>(op.getDialect()) ||
-         isa<math::AbsFOp, math::ErfOp, math::ExpOp, math::Exp2Op, math::FmaOp,
-             math::SqrtOp, math::TanhOp>(op);
-}
-
-/// The value that all elements of a constant have.
-static TypedAttr getSplat(Value value) {
-  SplatElementsAttr splat;
-  if (!matchPattern(value, m_Constant(&splat)))
-    return {};
-  return dyn_cast<TypedAttr>(splat.getSplatValue<Attribute>());
-}
-
-static bool isFloat(Type type) {
-  return type.isF32() || type.isBF16() || type.isF16();
-}
 
 namespace {
 enum class Reading { Tail, Constant, Matrix, Column, None };
@@ -62,7 +42,6 @@ public:
 private:
   bool usesTail(Operation &op);
   bool canJoin(Operation &op, MatmulOp &second);
-  bool canJoinPayload(linalg::LinalgOp op);
   Reading classify(Operation &op, unsigned operand);
   bool isClosed(size_t length);
   void collectOperands();
@@ -79,39 +58,16 @@ bool TailBuilder::usesTail(Operation &op) {
                       [&](Value v) { return values.contains(v); });
 }
 
-/// The payload of a structured operation: arithmetic on its inputs alone.
-bool TailBuilder::canJoinPayload(linalg::LinalgOp op) {
-  if (op.getNumLoops() != 2 || op.getNumParallelLoops() != 2 ||
-      op.getNumDpsInits() != 1 || !op.hasPureTensorSemantics() ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() ||
-      op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
-    return false;
-  Block *block = op.getBlock();
-  for (Operation &inner : block->without_terminator()) {
-    if (!isScalarArithmetic(inner))
-      return false;
-    for (Value operand : inner.getOperands())
-      if (operand.getParentBlock() != block &&
-          !matchPattern(operand, m_Constant()))
-        return false;
-  }
-  Value yielded = block->getTerminator()->getOperand(0);
-  return yielded.getParentBlock() == block;
-}
-
 /// How the kernel comes by that operand.
 Reading TailBuilder::classify(Operation &op, unsigned operand) {
   Value value = op.getOperand(operand);
-  auto structured = dyn_cast<linalg::LinalgOp>(op);
-  AffineMap map = AffineMap::getMultiDimIdentityMap(2, op.getContext());
-  if (structured)
-    map = structured.getMatchingIndexingMap(&op.getOpOperand(operand));
+  AffineMap map = getReadMap(op, operand);
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (values.contains(value))
     return map.isIdentity() ? Reading::Tail : Reading::None;
   if (getSplat(value))
     return Reading::Constant;
-  if (!type || !isFloat(type.getElementType()))
+  if (!type || !isKernelFloat(type.getElementType()))
     return Reading::None;
   if (map.isIdentity())
     return type.getShape() == shape ? Reading::Matrix : Reading::None;
@@ -121,19 +77,10 @@ Reading TailBuilder::classify(Operation &op, unsigned operand) {
 }
 
 bool TailBuilder::canJoin(Operation &op, MatmulOp &second) {
-  auto type = op.getNumResults() == 1
-                  ? dyn_cast<RankedTensorType>(op.getResult(0).getType())
-                  : RankedTensorType();
-  if (!type || type.getShape() != shape || !isFloat(type.getElementType()))
+  if (!isElementwise(op, 2) ||
+      cast<RankedTensorType>(op.getResult(0).getType()).getShape() != shape)
     return false;
-  auto structured = dyn_cast<linalg::LinalgOp>(op);
-  if (structured ? !canJoinPayload(structured)
-                 : !OpTrait::hasElementwiseMappableTraits(&op) ||
-                       !isScalarArithmetic(op))
-    return false;
-  unsigned inputs =
-      structured ? structured.getNumDpsInputs() : op.getNumOperands();
-  for (unsigned i = 0; i < inputs; ++i) {
+  for (unsigned i = 0; i < getNumReads(op); ++i) {
     auto other = op.getOperand(i).getDefiningOp<MatmulOp>();
     if (other && !values.contains(other.getResult()) && !fused.second &&
         isPair(fused.matmul, other))
@@ -160,10 +107,7 @@ bool TailBuilder::isClosed(size_t length) {
 
 void TailBuilder::collectOperands() {
   for (Operation *op : fused.tail) {
-    auto structured = dyn_cast<linalg::LinalgOp>(op);
-    unsigned inputs =
-        structured ? structured.getNumDpsInputs() : op->getNumOperands();
-    for (unsigned i = 0; i < inputs; ++i) {
+    for (unsigned i = 0; i < getNumReads(*op); ++i) {
       Reading reading = classify(*op, i);
       if (reading == Reading::Matrix)
         fused.matrices.insert(op->getOperand(i));
@@ -218,6 +162,8 @@ fp4::QuantizeOp findQuantization(FusedMatmul &fused) {
     return {};
   FormatAttr format = quantize.getType().getFormat();
   bool isServed =
+      isKernelFormat(format) &&
+      quantize.getEffectiveScaleRule() != numerics::ScaleRule::Search &&
       (format.getBlockCols() == 16 || format.getBlockCols() == 32) &&
       quantize.getType().getNumCols() % 32 == 0 &&
       quantize.getEffectiveNaNPolicy() != numerics::NaNPolicy::SaturateInf &&
@@ -244,24 +190,6 @@ std::string FusedMatmul::getSuffix() {
   return text;
 }
 
-/// The payload of a structured operation on the scalars of `scalars`.
-static Value clonePayload(OpBuilder &builder, linalg::LinalgOp op,
-                          function_ref<Value(Value)> scalar) {
-  IRMapping mapping;
-  Block *block = op.getBlock();
-  for (unsigned i = 0; i < op.getNumDpsInputs(); ++i)
-    if (!block->getArgument(i).use_empty())
-      mapping.map(block->getArgument(i), scalar(op->getOperand(i)));
-  for (Operation &inner : block->without_terminator()) {
-    for (Value operand : inner.getOperands())
-      if (operand.getParentBlock() != block && !mapping.contains(operand))
-        mapping.map(operand,
-                    builder.clone(*operand.getDefiningOp())->getResult(0));
-    builder.clone(inner, mapping);
-  }
-  return mapping.lookup(block->getTerminator()->getOperand(0));
-}
-
 Value FusedMatmul::emitTail(OpBuilder &builder, ValueRange products,
                             ValueRange columnValues, ValueRange matrixValues) {
   IRMapping mapping;
@@ -275,19 +203,8 @@ Value FusedMatmul::emitTail(OpBuilder &builder, ValueRange products,
       return known;
     return arith::ConstantOp::create(builder, value.getLoc(), getSplat(value));
   };
-  for (Operation *op : tail) {
-    if (auto structured = dyn_cast<linalg::LinalgOp>(op)) {
-      mapping.map(op->getResult(0), clonePayload(builder, structured, scalar));
-      continue;
-    }
-    SmallVector<Value> operands =
-        llvm::map_to_vector(op->getOperands(), scalar);
-    OperationState state(op->getLoc(), op->getName());
-    state.addOperands(operands);
-    state.addTypes(getElementTypeOrSelf(op->getResult(0).getType()));
-    state.addAttributes(op->getAttrs());
-    mapping.map(op->getResult(0), builder.create(state)->getResult(0));
-  }
+  for (Operation *op : tail)
+    mapping.map(op->getResult(0), emitElement(builder, *op, scalar));
   return mapping.lookup(getLast()->getResult(0));
 }
 

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "KernelReuse.h"
 #include "KernelWriter.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -88,24 +89,6 @@ static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
 // Kernels and launches
 //===----------------------------------------------------------------------===//
 
-/// A kernel that does the same under its own name, or null.
-static KernelOp findEquivalent(ModuleOp module, KernelOp kernel) {
-  StringAttr name = kernel.getSymNameAttr();
-  KernelOp found;
-  for (auto other : module.getOps<KernelOp>()) {
-    if (other == kernel || !other.getSymName().starts_with(name.getValue()))
-      continue;
-    kernel.setSymNameAttr(other.getSymNameAttr());
-    if (OperationEquivalence::isEquivalentTo(
-            kernel, other, OperationEquivalence::IgnoreLocations))
-      found = other;
-    kernel.setSymNameAttr(name);
-    if (found)
-      return found;
-  }
-  return {};
-}
-
 ScheduleChoice ConvertFP4ToFP4GPU::choose(const MatmulProblem &problem) {
   return problem.decodesWeight ? chooseDecodeSchedule(problem, *arch)
                                : chooseSchedule(problem, *arch);
@@ -117,15 +100,10 @@ KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
   ScheduleChoice choice = choose(problem);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto create = problem.decodesWeight ? createDecodeKernel : createMatmulKernel;
-  KernelOp kernel = create(builder, fused, problem, choice.schedule);
-  if (KernelOp equivalent = findEquivalent(module, kernel)) {
-    kernel.erase();
-    return equivalent;
-  }
-  std::string name = kernel.getSymName().str();
-  for (unsigned i = 1;
-       SymbolTable(module).lookup(kernel.getSymName()) != kernel; ++i)
-    kernel.setSymName(name + "_" + std::to_string(i));
+  auto [kernel, isNew] =
+      reuseKernel(module, create(builder, fused, problem, choice.schedule));
+  if (!isNew)
+    return kernel;
   ++numKernels;
   remark::passed(fused.matmul.getLoc(),
                  remark::RemarkOpts::name("schedule").category("fp4gpu"))
@@ -167,12 +145,12 @@ prepareOperands(OpBuilder &builder, FusedMatmul &fused,
 }
 
 /// The arrays of a product with a decoded weight.
-static SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
-                                                FusedMatmul &fused) {
+static SmallVector<Value>
+prepareDecodeOperands(OpBuilder &builder, FusedMatmul &fused, bool isFolded) {
   fp4::MatmulOp matmul = fused.matmul;
   SmallVector<Value> operands = {matmul.getLhs()}, fragments;
   builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs());
+                                      matmul.getRhs(), isFolded);
   llvm::append_range(operands, fragments);
   return operands;
 }
@@ -224,9 +202,10 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
   llvm::SmallSetVector<Operation *, 6> sources;
-  SmallVector<Value> operands = problem.decodesWeight
-                                    ? prepareDecodeOperands(builder, fused)
-                                    : prepareOperands(builder, fused, sources);
+  SmallVector<Value> operands =
+      problem.decodesWeight
+          ? prepareDecodeOperands(builder, fused, problem.isFolded)
+          : prepareOperands(builder, fused, sources);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
@@ -282,9 +261,15 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
 static FailureOr<MatmulProblem>
 getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
   if (isDecodeMatmul(matmul)) {
-    if (arch.family != GPUFamily::SM100)
-      return getDecodeProblem(matmul, reason);
-    reason = "expected two microscaled operands";
+    FailureOr<MatmulProblem> problem = getDecodeProblem(matmul, reason);
+    bool isServed = arch.family == GPUFamily::SM90 ||
+                    (arch.family == GPUFamily::SM120 &&
+                     (failed(problem) || !problem->isFolded));
+    if (isServed)
+      return problem;
+    reason = arch.family == GPUFamily::SM120
+                 ? "expected a bf16 left side or two microscaled operands"
+                 : "expected two microscaled operands";
     return failure();
   }
   if (arch.family != GPUFamily::SM90)

@@ -117,10 +117,12 @@ Value KernelWriter::emitProduct(unsigned product, Value x, Value bias) {
 
 void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   SmallVector<Value> vectors;
+  if (columnFactor)
+    vectors.push_back(argument(*columnFactor));
   for (unsigned i = 0; i < getProducts(); ++i)
     if (getBiasType(i))
       vectors.push_back(argument(biases[i]));
-  size_t biasCount = vectors.size();
+  size_t ownCount = vectors.size();
   llvm::append_range(vectors, arguments(columns));
   SmallVector<Value> addends = arguments(matrices);
   FormatAttr format;
@@ -145,12 +147,14 @@ void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   auto operands = llvm::to_vector_of<Value>(body->getArguments());
   SmallVector<Value> results;
   size_t next = getProducts();
+  if (columnFactor)
+    factors[0] = operands[next++];
   for (unsigned i = 0; i < getProducts(); ++i) {
     Value bias = getBiasType(i) ? operands[next++] : Value();
     results.push_back(emitProduct(i, operands[i], bias));
   }
   ArrayRef<Value> others =
-      ArrayRef(operands).drop_front(getProducts() + biasCount);
+      ArrayRef(operands).drop_front(getProducts() + ownCount);
   Operation *last = body->empty() ? nullptr : &body->back();
   Value result = fused.emitTail(b, results, others.take_front(columns.size()),
                                 others.drop_front(columns.size()));
@@ -195,9 +199,10 @@ void KernelWriter::describeTailOf(Block &body, Block::iterator first,
 }
 
 /// What the manifest says of the kernel (docs/Manifest.md, "Meaning"); null if
-/// there are no words for it.
+/// there are no words for it. The bound that the runtime checks is that of sums
+/// in float32, which 8-bit products by wgmma are not.
 DictionaryAttr KernelWriter::describeMeaning() {
-  if (!tailText)
+  if (!tailText || problem.isFolded)
     return {};
   NamedAttrList meaning;
   auto add = [&](StringRef name, StringRef value) {

@@ -53,9 +53,13 @@ std::string MatmulProblem::getName() const {
        << (schedule.getSwapped() ? "_swapped" : "")
        << (schedule.getSplit() > 1
                ? "_split" + std::to_string(schedule.getSplit())
-               : "");
+               : "")
+       << (schedule.getPromotion()
+               ? "_promotion" + std::to_string(schedule.getPromotion())
+               : "")
+       << (schedule.getBalanced() ? "_balanced" : "");
   if (decodesWeight)
-    os << "_bf16";
+    os << (isFolded ? "_e4m3" : "_bf16");
   return text;
 }
 
@@ -174,9 +178,12 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
                                           std::string &reason) {
   auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  if (!lhs.getElementType().isBF16() || !hasFragments(rhs.getFormat())) {
+  bool isFolded = isa<Float8E4M3FNType>(lhs.getElementType());
+  if ((!lhs.getElementType().isBF16() && !isFolded) ||
+      !hasFragments(rhs.getFormat(), isFolded)) {
     llvm::raw_string_ostream(reason)
         << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
+           "#fp4.mxfp4, or an f8E4M3FN left side and a right side of "
            "#fp4.mxfp4, got "
         << lhs << " and " << rhs;
     return failure();
@@ -186,16 +193,21 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
   if (failed(problem))
     return failure();
   problem->decodesWeight = true;
+  problem->isFolded = isFolded;
   ScheduleAttr schedule = problem->schedule;
+  int64_t depth = getFragmentUnitDepth(isFolded);
   if (schedule &&
-      (schedule.getTileK() % kUnit != 0 || schedule.getTileN() % kUnit != 0)) {
-    reason = "expected a schedule whose tile is a multiple of 64 columns and "
-             "64 of the depth";
+      (schedule.getTileK() % depth != 0 || schedule.getTileN() % kUnit != 0)) {
+    reason = "expected a schedule whose tile is a multiple of 64 columns and " +
+             std::to_string(depth) + " of the depth";
     return failure();
   }
-  if (isOutsideFragmentRange(matmul.getRhs())) {
-    reason = "expected scales of the weight that are no NaN and span at most "
-             "60 binades";
+  if (isOutsideFragmentRange(matmul.getRhs(), isFolded)) {
+    reason = isFolded ? "expected scales of the weight that are no NaN and "
+                        "span at most 11 binades in each row, to be exact in "
+                        "f8E4M3FN"
+                      : "expected scales of the weight that are no NaN and "
+                        "span at most 60 binades";
     return failure();
   }
   return problem;

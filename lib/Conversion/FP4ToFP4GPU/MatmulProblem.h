@@ -19,7 +19,7 @@
 
 namespace fp4::gpu {
 
-/// Rows and depth of a unit of fp4gpu.to_fragments.
+/// Rows of a unit of fp4gpu.to_fragments, and its depth for bf16.
 inline constexpr int64_t kUnit = 64;
 
 /// The attribute of a matmul that overrides the table of schedules.
@@ -46,6 +46,9 @@ struct MatmulProblem {
   bool decodesWeight = false;
   /// Null: by the table.
   ScheduleAttr schedule;
+  /// Of a product with a decoded weight: whether both sides are f8E4M3FN, the
+  /// weight with its scales folded in, rather than bf16.
+  bool isFolded = false;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;

@@ -38,15 +38,16 @@ void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   std::string reason;
   auto weight = matmul.getRhs().getDefiningOp<fp4::ConstantOp>();
   bool decodes = isDecodeMatmul(matmul);
-  if (!weight || !weight->hasOneUse() ||
-      failed(decodes ? getDecodeProblem(matmul, reason)
-                     : getMatmulProblem(matmul, reason)))
+  FailureOr<MatmulProblem> problem = decodes ? getDecodeProblem(matmul, reason)
+                                             : getMatmulProblem(matmul, reason);
+  if (!weight || !weight->hasOneUse() || failed(problem))
     return;
   OpBuilder builder(weight);
   Location loc = weight.getLoc();
   SmallVector<Value> parts;
   if (decodes)
-    builder.createOrFold<ToFragmentsOp>(parts, loc, weight.getResult());
+    builder.createOrFold<ToFragmentsOp>(parts, loc, weight.getResult(),
+                                        problem->isFolded);
   else
     builder.createOrFold<PrepackOp>(parts, loc, weight.getResult());
   for (Value part : parts) {
@@ -58,7 +59,7 @@ void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   Value matrix;
   if (decodes)
     matrix = FromFragmentsOp::create(builder, loc, weight.getType(), parts[0],
-                                     parts[1]);
+                                     parts[1], problem->isFolded);
   else
     matrix =
         UnprepackOp::create(builder, loc, weight.getType(), parts[0], parts[1],

@@ -23,7 +23,8 @@ static bool hasWord(Operation &op) {
   return isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
              arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp, arith::ExtFOp,
              arith::TruncFOp, math::AbsFOp, math::ErfOp, math::ExpOp,
-             math::Exp2Op, math::FmaOp, math::TanhOp>(op);
+             math::Exp2Op, math::FmaOp, math::RsqrtOp, math::SqrtOp,
+             math::TanhOp>(op);
 }
 
 /// A finite float constant in decimal, exactly.

@@ -274,6 +274,13 @@ static SmallVector<Value> castParts(OpBuilder &b, Location loc,
   return parts.toVector();
 }
 
+/// What both operations say about their quantization.
+template <typename OpTy>
+static QuantizeParameters getParameters(OpTy op, Value tensorScale) {
+  return {op.getType().getFormat(), op.getEffectiveScaleRule(),
+          op.getEffectiveNaNPolicy(), tensorScale, /*random=*/Value()};
+}
+
 namespace {
 struct QuantizeToLinalg : OpConversionPattern<QuantizeOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -282,9 +289,7 @@ struct QuantizeToLinalg : OpConversionPattern<QuantizeOp> {
   matchAndRewrite(QuantizeOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    QuantizeParameters parameters{
-        op.getType().getFormat(), op.getEffectiveScaleRule(),
-        op.getEffectiveNaNPolicy(), adaptor.getTensorScale(), Value()};
+    QuantizeParameters parameters = getParameters(op, adaptor.getTensorScale());
     if (Value random = adaptor.getRandom())
       parameters.random =
           castTo(rewriter, loc, random,
@@ -304,14 +309,12 @@ struct RotateQuantizeToLinalg : OpConversionPattern<RotateQuantizeOp> {
   matchAndRewrite(RotateQuantizeOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    QuantizeParameters parameters{
-        op.getType().getFormat(), op.getEffectiveScaleRule(),
-        op.getEffectiveNaNPolicy(), adaptor.getTensorScale(), Value()};
     Value values = emitWiden(rewriter, loc, adaptor.getInput());
     values = emitHadamard(rewriter, loc, values,
                           {static_cast<int64_t>(op.getBlock()), op.getSigns(),
                            /*inverse=*/false});
-    PlainParts parts = emitQuantize(rewriter, loc, values, parameters);
+    PlainParts parts = emitQuantize(
+        rewriter, loc, values, getParameters(op, adaptor.getTensorScale()));
     rewriter.replaceOpWithMultiple(
         op, {castParts(rewriter, loc, parts, op.getType())});
     return success();

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The queue of Async.h: when entries take effect, in what order, and which of
+// them race. What an entry does is its `finish`, from the file of its family.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Async.h"
 #include "Machine.h"

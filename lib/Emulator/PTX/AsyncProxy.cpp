@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Checked reads and writes of shared memory by asynchronous operations, and the
+// CTAs that a multicast reaches.
+//
+//===----------------------------------------------------------------------===//
 
 #include "AsyncProxy.h"
 #include <cstring>

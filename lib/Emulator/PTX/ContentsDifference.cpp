@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Compares byte by byte and names the first difference, for
+// Device::compareAsyncModes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ContentsDifference.h"
 #include "Machine.h"

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// What two runs of a kernel left in global memory, compared.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_EMULATOR_PTX_CONTENTSDIFFERENCE_H
 #define FP4_LIB_EMULATOR_PTX_CONTENTSDIFFERENCE_H

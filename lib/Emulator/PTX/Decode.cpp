@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The opcode table, the modifiers and operands of an instruction, the types
+// that Forms.def allows, and which registers an instruction reads and writes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Decode.h"
 #include "FloatFormat.h"
@@ -203,6 +208,16 @@ bool Decoder::needVector(size_t index, size_t least, size_t most) {
   return false;
 }
 
+bool Decoder::needRegisters(size_t index) {
+  for (const Operand &element : instr.ops[index].elems)
+    if (!element.isReg()) {
+      fail("operand " + std::to_string(index + 1) +
+           " must consist of registers");
+      return false;
+    }
+  return true;
+}
+
 void Decoder::unwrap(size_t index) {
   Operand &op = instr.ops[index];
   if (op.kind != Operand::Kind::Vector)
@@ -311,6 +326,56 @@ void Decoder::needArchSpecific(std::initializer_list<unsigned> targets) {
   fail("needs one of the targets " + list + ", the module has sm_" +
        std::to_string(module.target) +
        (module.targetSuffix ? std::string(1, module.targetSuffix) : ""));
+}
+
+namespace {
+/// A line of Forms.def.
+struct Form {
+  std::string_view mnemonic;
+  std::vector<std::string_view> positions;
+};
+} // namespace
+
+static const std::vector<Form> &forms() {
+  static const std::vector<Form> all = {
+#define PTX_FORM(mnemonic, ...) {mnemonic, {__VA_ARGS__}},
+#include "Forms.def"
+  };
+  return all;
+}
+
+/// Whether `word` is one of the words of `list`.
+static bool contains(std::string_view list, std::string_view word) {
+  for (size_t at = 0; at < list.size();) {
+    size_t end = std::min(list.find(' ', at), list.size());
+    if (list.substr(at, end - at) == word)
+      return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+void Decoder::checkForm() {
+  std::vector<std::string_view> types;
+  std::string given;
+  for (const Modifier &modifier : modifiers)
+    if (parseType(modifier.text)) {
+      types.push_back(modifier.text);
+      given += "." + std::string(modifier.text);
+    }
+  bool isKnown = false;
+  for (const Form &form : forms()) {
+    if (form.mnemonic != mnemonic)
+      continue;
+    isKnown = true;
+    bool fits = form.positions.size() == types.size();
+    for (size_t i = 0; fits && i < types.size(); ++i)
+      fits = contains(form.positions[i], types[i]);
+    if (fits)
+      return;
+  }
+  if (isKnown && !types.empty())
+    fail("no form with the types " + given);
 }
 
 void Decoder::fail(std::string what) {

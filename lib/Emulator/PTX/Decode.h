@@ -73,6 +73,10 @@ public:
   std::optional<std::string_view> takePrefixed(std::string_view prefix);
   bool has(std::string_view name) const;
 
+  /// Fails unless the type modifiers fit a line of Forms.def, if the mnemonic
+  /// has any.
+  void checkForm();
+
   //===--- Operands
   //--------------------------------------------------------===//
 
@@ -84,6 +88,8 @@ public:
   bool needVector(size_t index, size_t least, size_t most);
   /// Operand `index` may be a scalar in braces; takes them off.
   void unwrap(size_t index);
+  /// All elements of the vector that operand `index` is are registers.
+  bool needRegisters(size_t index);
   bool needAddress(size_t index);
   bool needReg(size_t index);
   /// Drops a trailing cache-policy operand.

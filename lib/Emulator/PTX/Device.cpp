@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Device memory, launches and their checks, the spreading of clusters over host
+// threads, and the comparison of asynchronous modes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "ContentsDifference.h"
 #include "Decode.h"

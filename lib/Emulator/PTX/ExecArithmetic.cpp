@@ -374,6 +374,8 @@ void decodeMad(Decoder &d) {
   i.type = d.takeType();
   if (isFloatLike(i.type)) {
     needFloatType(d, i.type);
+    if (part >= 0)
+      d.fail(".lo, .hi and .wide need integers");
     return d.setExec(floatFmaExec);
   }
   if (part == 2)

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// What the two files of cvt share.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_EMULATOR_PTX_EXECCONVERT_H
 #define FP4_LIB_EMULATOR_PTX_EXECCONVERT_H

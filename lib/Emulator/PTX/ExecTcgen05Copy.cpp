@@ -105,6 +105,7 @@ static void copyToTensorMemory(Warp &warp, const Instr &instr) {
     AsyncOp op;
     for (CTA *cta : group) {
       checkColumns(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
+      checkPublished(warp, *cta, address & 0xFFFF, shape.rowBytes / 4);
       checkTile(warp, *cta, descriptor, false, shape.rows, shape.rowBytes, 8,
                 op.reads);
     }
@@ -154,8 +155,10 @@ static void shiftDown(Warp &warp, const Instr &instr) {
       warp.trap("tcgen05.shift at " + hex(address) +
                     ": the lane must be a multiple of 32",
                 int(lane));
-    for (CTA *cta : group)
+    for (CTA *cta : group) {
       checkColumns(warp, *cta, address & 0xFFFF, 8);
+      checkPublished(warp, *cta, address & 0xFFFF, 8);
+    }
     AsyncOp op;
     op.kind = AsyncOp::Kind::Tensor;
     op.warp = &warp;

@@ -139,10 +139,22 @@ static void perform(Warp &warp, const Wgmma &op) {
 // Issue
 //===----------------------------------------------------------------------===//
 
-/// Operands: {d}, a or {a}, b, scale-d, scale-a, scale-b {, trans-a}, trans-b.
-static void issueWgmma(Warp &warp, const Instr &instr) {
+/// Traps on a register of D or A that an ordinary instruction touched behind
+/// the last wgmma.fence.
+static void checkFence(Warp &warp, const Instr &instr) {
   if (!warp.wgmmaFenced)
     warp.trap("wgmma.mma_async without a wgmma.fence before the first one");
+  for (const Operand &operand : {instr.ops[0], instr.ops[1]})
+    for (const Operand &reg : operand.elems)
+      if (reg.isReg() && warp.frame->accessedAt[reg.slot] > warp.wgmmaFence)
+        warp.trap("register " + warp.frame->function->slotNames[reg.slot] +
+                  " was read or written without a wgmma.fence between that and "
+                  "the wgmma.mma_async");
+}
+
+/// Operands: {d}, a or {a}, b, scale-d, scale-a, scale-b {, trans-a}, trans-b.
+static void issueWgmma(Warp &warp, const Instr &instr) {
+  checkFence(warp, instr);
   AsyncOp entry;
   Wgmma op;
   op.instr = &instr;
@@ -243,10 +255,11 @@ void decodeWgmma(Decoder &d) {
   i.extra[0] = n;
   i.extra[1] = k;
   unsigned regs = i.type == Type::F16 ? n / 4 : n / 2;
-  if (!d.needOperands(4, 8) || !d.needVector(0, regs, regs))
+  if (!d.needOperands(4, 8) || !d.needVector(0, regs, regs) ||
+      !d.needRegisters(0))
     return;
   bool fromRegs = i.ops[1].kind == Operand::Kind::Vector;
-  if (fromRegs && !d.needVector(1, 4, 4))
+  if (fromRegs && (!d.needVector(1, 4, 4) || !d.needRegisters(1)))
     return;
   if (i.type != Type::S32)
     i.variant = constant(d, 4, true) != constant(d, 5, true);
@@ -257,11 +270,14 @@ void decodeWgmma(Decoder &d) {
     i.flag = constant(d, 6, false);
     i.flag2 = constant(d, 7, false);
   }
-  i.ownPoison = true;
+  i.ownPoison = i.isWgmma = true;
   d.setExec(issueWgmma);
 }
 
-static void fence(Warp &warp, const Instr &) { warp.wgmmaFenced = true; }
+static void fence(Warp &warp, const Instr &) {
+  warp.wgmmaFenced = true;
+  warp.wgmmaFence = warp.clock;
+}
 
 static void commitGroup(Warp &warp, const Instr &) { ++warp.wgmmaGroup; }
 

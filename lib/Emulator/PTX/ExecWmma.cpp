@@ -143,8 +143,12 @@ void decodeWmmaLoad(Decoder &d) {
   if (!takeShape(d))
     return;
   i.space = d.takeSpace();
-  i.type = d.needType({Type::F16, Type::BF16, Type::TF32, Type::F32, Type::S8,
-                       Type::U8, Type::S32});
+  i.type =
+      i.variant == PartC
+          ? d.needType({Type::F16, Type::F32, Type::S32})
+          : d.needType({Type::F16, Type::BF16, Type::TF32, Type::S8, Type::U8});
+  if (i.variant != PartC && (i.type == Type::TF32) != (i.extra[2] == 8))
+    d.fail("the shape and the type do not fit together");
   unsigned regs = registersOf(i, i.variant, i.type);
   i.ownPoison = true;
   if (d.needOperands(2, 3) && d.needVector(0, regs, regs) && d.needAddress(1))

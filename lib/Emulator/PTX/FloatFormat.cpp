@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Encoding and decoding of binary floats of up to 32 bits in all rounding
+// modes.
+//
+//===----------------------------------------------------------------------===//
 
 #include "FloatFormat.h"
 #include <cmath>

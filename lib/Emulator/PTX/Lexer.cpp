@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Tokens of PTX ISA 9.0, section "Syntax": words, literals with their bits,
+// strings and punctuation.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Lexer.h"
 #include <cctype>

@@ -79,6 +79,9 @@ struct Frame {
   /// How many low bytes of each register are defined nevertheless: a register
   /// may be put together of bytes of which only some are ever used.
   std::vector<uint8_t> definedBytes;
+  /// Warp::clock at the last access to each register by an ordinary
+  /// instruction; empty unless the kernel has wgmma.
+  std::vector<uint64_t> accessedAt;
   /// `.param` variables and formals: function->paramBytes per lane.
   std::vector<uint8_t> params;
 
@@ -86,6 +89,9 @@ struct Frame {
     return &params[lane * function->paramBytes + offset];
   }
 };
+
+/// Calls that `frame` stands in.
+unsigned depthOf(const Frame *frame);
 
 enum class Wait : uint8_t {
   Ready,
@@ -131,6 +137,9 @@ struct Location {
   Space space = Space::Global;
 };
 
+/// A loop around a failed look at a barrier is at most this long.
+constexpr uint32_t kPollLoop = 64;
+
 class Warp {
 public:
   Warp(CTA &cta, unsigned index, uint32_t lanes);
@@ -151,6 +160,8 @@ public:
   /// came.
   uint32_t wgmmaPending = 0;
   bool wgmmaFenced = false;
+  /// `clock` at the last wgmma.fence.
+  uint64_t wgmmaFence = 0;
   /// The cluster barrier phase at which each lane arrived.
   std::array<uint64_t, kWarpSize> clusterArrival{};
   uint32_t clusterArrived = 0;
@@ -289,6 +300,8 @@ struct Cluster {
   uint64_t barrierPhase = 0;
   uint64_t barrierArrived = 0;
   std::vector<uint64_t> opcodeCounts;
+  /// Counts writes to tensor memory and fences, for what orders them.
+  uint64_t tensorClock = 0;
   /// Bytes that lanes and copies moved, by Space.
   std::array<uint64_t, 8> bytesRead{}, bytesWritten{};
 

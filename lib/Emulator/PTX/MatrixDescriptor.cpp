@@ -4,6 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Addresses of the canonical layouts in MatrixDescriptor.h, and the checked
+// reading of whole tiles. Sources of the fields: PTX ISA 9.0, "Matrix
+// descriptor" of wgmma and "Shared memory descriptor" of tcgen05.
+//
+//===----------------------------------------------------------------------===//
 
 #include "MatrixDescriptor.h"
 #include "AsyncProxy.h"

@@ -20,6 +20,10 @@
 
 namespace fp4::ptx {
 
+inline uint64_t alignUp(uint64_t value, uint64_t align) {
+  return (value + align - 1) / align * align;
+}
+
 class Parser {
 public:
   Parser(ModuleData &module, std::vector<Token> tokens)

@@ -173,6 +173,8 @@ struct Instr {
   bool flag2 = false;
   /// Changes pc or the fragments itself.
   bool isControl = false;
+  /// wgmma.mma_async, whose registers wgmma.fence guards.
+  bool isWgmma = false;
   /// Sets the poison of its results itself.
   bool ownPoison = false;
   bool guardNegated = false;
@@ -231,6 +233,8 @@ struct Symbol {
   /// Index of a module variable or function; offset in a frame otherwise.
   uint32_t index = 0;
   std::string name;
+  /// Bytes of a FrameParam.
+  uint32_t size = 0;
 };
 
 struct Function {
@@ -252,6 +256,7 @@ struct Function {
   std::array<uint32_t, 3> requiredThreads{};
   std::array<uint32_t, 3> clusterDims{};
   bool explicitCluster = false;
+  bool hasWgmma = false;
   /// Functions that the code names, for finding the shared variables in use.
   std::vector<uint32_t> referencedFunctions;
   std::vector<uint32_t> referencedVariables;

@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Sums of what launches did, and their text and JSON.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Emulator/PTX/Emulator.h"
 #include <algorithm>

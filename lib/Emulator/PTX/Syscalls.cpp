@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// printf's formats on a device buffer, assertions, and what is refused.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Syscalls.h"
 #include "FloatFormat.h"

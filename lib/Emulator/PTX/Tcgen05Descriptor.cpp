@@ -118,8 +118,8 @@ static void checkShape(const Warp &warp, const Mma &mma) {
     ok = (m == 32 || m == 64 || m == 128) && (n == 64 || n == 128 || n == 256);
   } else if (mma.ctaGroup == 1) {
     ok = mma.isBlockScaled() ? m == 128 : m == 64 || m == 128;
-    unsigned step = mma.isBlockScaled() || m == 64 ? 8 : 16;
-    ok &= n >= 8 && n <= 256 && n % step == 0;
+    // The ISA's table has steps of 16 for 128 rows; CUTLASS uses 128x8.
+    ok &= n >= 8 && n <= 256 && n % 8 == 0;
   } else {
     ok = m == 128 || m == 256;
     ok &= n >= 16 && n <= 256 && n % 16 == 0;

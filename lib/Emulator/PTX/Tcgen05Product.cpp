@@ -57,11 +57,15 @@ std::vector<SharedRange> checkOperands(Warp &warp, const Mma &mma) {
   unsigned column = mma.dAddress & 0xFFFF;
   for (CTA *cta : mma.group) {
     checkColumns(warp, *cta, column, mma.columnsOfD());
-    if (mma.aInTensorMemory)
-      checkColumns(warp, *cta, mma.aAddress & 0xFFFF, mma.k * mma.bits / 32);
-    else
+    checkPublished(warp, *cta, column, mma.columnsOfD());
+    if (mma.aInTensorMemory) {
+      unsigned first = mma.aAddress & 0xFFFF, count = mma.k * mma.bits / 32;
+      checkColumns(warp, *cta, first, count);
+      checkPublished(warp, *cta, first, count);
+    } else {
       checkTile(warp, *cta, mma.aDescriptor, mma.transA, mma.rowsPerCTA(),
                 mma.k, mma.bits, reads);
+    }
     checkTile(warp, *cta, mma.bDescriptor, mma.transB,
               mma.n / mma.ctaGroup + mma.columnShift(), mma.k, mma.bits, reads);
   }

@@ -4,6 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// How tensor maps and matrix descriptors see shared memory: sizes of elements,
+// swizzles, and the fields that tensormap.replace changes.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FP4_LIB_EMULATOR_PTX_TENSORLAYOUT_H
 #define FP4_LIB_EMULATOR_PTX_TENSORLAYOUT_H

@@ -4,6 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Checks the rules of cuTensorMapEncodeTiled (CUDA Driver API, "Tensor Map
+// Object Management") and packs the parameters into 128 bytes. The encoding is
+// our own: the driver's is not documented.
+//
+//===----------------------------------------------------------------------===//
 
 #include "fp4/Emulator/PTX/TensorMap.h"
 #include "TensorLayout.h"

@@ -4,6 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Allocation checks, and the fences that order tensor memory between warps (PTX
+// ISA 9.0, "Memory Consistency Model for 5th generation of TensorCore
+// operations").
+//
+//===----------------------------------------------------------------------===//
 
 #include "TensorMemory.h"
 
@@ -38,9 +44,53 @@ std::vector<CTA *> tensorGroup(Warp &warp, unsigned ctaGroup) {
 
 void markWritten(CTA &cta, unsigned column, unsigned count) {
   TensorMemory &memory = tensorMemoryOf(cta);
-  ++memory.writes;
+  uint64_t now = ++cta.cluster.tensorClock;
   for (unsigned i = column; i < column + count; ++i)
-    memory.writtenAt[i] = memory.writes;
+    memory.writtenAt[i] = now;
+}
+
+void markAccessed(Warp &warp, unsigned column, unsigned count) {
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  for (unsigned i = column; i < column + count; ++i)
+    memory.accessedBy[i] |= 1u << warp.index % 32;
+}
+
+void publishAccesses(Warp &warp) {
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  uint64_t now = ++warp.cta.cluster.tensorClock;
+  uint32_t bit = 1u << warp.index % 32;
+  for (unsigned i = 0; i < kTensorColumns; ++i) {
+    if (!(memory.accessedBy[i] & bit))
+      continue;
+    memory.accessedBy[i] &= ~bit;
+    memory.publishedAt[i] = now;
+    memory.publisher[i] = uint8_t(warp.index);
+  }
+}
+
+void observeAccesses(Warp &warp) {
+  warp.tensorFence = warp.cta.cluster.tensorClock;
+}
+
+void checkPublished(const Warp &warp, CTA &cta, unsigned column,
+                    unsigned count) {
+  if (!warp.launch.options.strictTensorMemory)
+    return;
+  const TensorMemory &memory = tensorMemoryOf(cta);
+  uint32_t own = &warp.cta == &cta ? 1u << warp.index % 32 : 0;
+  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i) {
+    if (uint32_t others = memory.accessedBy[i] & ~own)
+      warp.trap("uses tensor memory column " + std::to_string(i) +
+                ", which warp " + std::to_string(__builtin_ctz(others)) +
+                " loaded or stored without a "
+                "tcgen05.fence::before_thread_sync behind it");
+    bool isOwn = own && memory.publisher[i] == warp.index;
+    if (memory.publishedAt[i] > warp.tensorFence && !isOwn)
+      warp.trap("uses tensor memory column " + std::to_string(i) +
+                ", which warp " + std::to_string(memory.publisher[i]) +
+                " loaded or stored, without a "
+                "tcgen05.fence::after_thread_sync behind the synchronisation");
+  }
 }
 
 void finishTensorMemory(CTA &cta) {

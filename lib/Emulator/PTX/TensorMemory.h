@@ -31,9 +31,15 @@ struct TensorMemory {
   std::vector<uint8_t> valid;
   /// Base + 1 of the allocation that holds each column, 0 when free.
   std::array<uint16_t, kTensorColumns> owner{};
-  /// Value of `writes` at the last write by tcgen05.mma, cp or shift.
+  /// Value of Cluster::tensorClock at the last write by tcgen05.mma, cp or
+  /// shift.
   std::array<uint64_t, kTensorColumns> writtenAt{};
-  uint64_t writes = 0;
+  /// Warps that loaded or stored each column since their last
+  /// tcgen05.fence::before_thread_sync; and the warp and time of the last such
+  /// fence that covered it.
+  std::array<uint32_t, kTensorColumns> accessedBy{};
+  std::array<uint64_t, kTensorColumns> publishedAt{};
+  std::array<uint8_t, kTensorColumns> publisher{};
   bool permitRelinquished = false;
 
   uint32_t &cell(unsigned lane, unsigned column) {
@@ -52,6 +58,16 @@ void checkColumns(const Warp &warp, CTA &cta, unsigned column, unsigned count);
 std::vector<CTA *> tensorGroup(Warp &warp, unsigned ctaGroup);
 /// Notes that an operation of the tensor core wrote these columns.
 void markWritten(CTA &cta, unsigned column, unsigned count);
+/// Notes that `warp` loads or stores these columns of its CTA.
+void markAccessed(Warp &warp, unsigned column, unsigned count);
+/// tcgen05.fence::before_thread_sync and ::after_thread_sync.
+void publishAccesses(Warp &warp);
+void observeAccesses(Warp &warp);
+/// Traps, if held to the ISA, when `warp` issues a tensor-core operation on
+/// columns that other warps loaded or stored without a fence before and one
+/// behind the synchronisation in between.
+void checkPublished(const Warp &warp, CTA &cta, unsigned column,
+                    unsigned count);
 
 /// Traps when `cta` ends with tensor memory that it did not free.
 void finishTensorMemory(CTA &cta);

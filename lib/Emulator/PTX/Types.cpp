@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// The rows of Types.def by name and by number.
+//
+//===----------------------------------------------------------------------===//
 
 #include "Types.h"
 

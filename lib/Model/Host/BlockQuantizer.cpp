@@ -40,15 +40,14 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
   }
   Expected<ModelProgram> embed =
       ModelProgram::compile(context, embedModule(model));
-  Expected<ModelProgram> tapped =
-      ModelProgram::compile(context, tappedBlockModule(model, 0));
-  Expected<ModelProgram> quantized = ModelProgram::compile(
-      context, blockModule(model, 0), quantizedBlockRewrite(recipe));
-  for (const Expected<ModelProgram> *program : {&embed, &tapped, &quantized})
-    if (!program->ok())
-      return program->status();
-  BlockQuantizer quantizer(model, recipe, options, std::move(*tapped),
-                           std::move(*quantized));
+  if (!embed.ok())
+    return embed.status();
+  Expected<BlockParts> parts = BlockParts::compile(context, model);
+  if (!parts.ok())
+    return parts.status();
+  BlockQuantizer quantizer(
+      model, recipe, options,
+      std::make_shared<const BlockParts>(std::move(*parts)));
   quantizer.states =
       makeTokenBatches(tokens, options.sequences, options.sequenceLength,
                        options.sequencesPerBatch);
@@ -57,7 +56,7 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
     return parameters.status();
   Status status =
       runBatches(*embed, *parameters, quantizer.states, options.threads,
-                 quantizer.report("embedding", 0, 0));
+                 quantizer.report("embedding", 0, 0, 0));
   if (!status.ok())
     return status;
   if (recipe.usesFloatModel())
@@ -93,19 +92,28 @@ Status BlockQuantizer::restoreStates(int64_t next,
   return Status::success();
 }
 
-Progress BlockQuantizer::report(const char *step, double first,
+Progress BlockQuantizer::report(const char *step, size_t stage, double first,
                                 double last) const {
   if (!options.progress)
     return {};
-  std::string text = "block " + std::to_string(layer) + ", " + step;
-  double count = double(states.size());
+  // What the stages take of a block's time, about.
+  static constexpr double kStart[] = {0, 0.1, 0.35, 0.5, 1};
+  double width = kStart[stage + 1] - kStart[stage];
   auto layers = static_cast<double>(model.config().numLayers);
-  double before = (double(layer) + first) / layers;
-  double share = (last - first) / layers;
+  double before = (double(layer) + kStart[stage] + first * width) / layers;
+  double share = (last - first) * width / layers;
+  std::string name = stageName(stage);
+  std::string text = "block " + std::to_string(layer) + ", " + step + " of " +
+                     name.substr(name.rfind('.') + 1);
+  double count = double(states.size());
   return [=, show = options.progress](size_t done) {
     double part = double(done) / count;
     show({text, part, before + share * part});
   };
+}
+
+std::string BlockQuantizer::stageName(size_t stage) const {
+  return linearName(layer, kLinears[kStages[stage].first]);
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,29 +134,30 @@ static Expected<Matrix> stackWeights(const ModelDirectory &model, int64_t layer,
   return rows;
 }
 
-Status BlockQuantizer::chooseTransforms(Statistics &statistics) {
-  for (size_t stage = 0; stage < kNumStages; ++stage) {
-    quantization::BlockTransform &transform =
-        statistics.block.inputs[stage].transform;
-    auto cols = static_cast<size_t>(statistics.sums[stage].cols);
-    if (recipe.transform == TransformKind::Hadamard)
-      transform = hadamardBlocks(cols, recipe.transformBlock);
-    if (recipe.transform != TransformKind::WUSH)
-      continue;
-    Expected<Matrix> weights = stackWeights(model, layer, kStages[stage]);
-    if (!weights.ok())
-      return weights.status();
-    Expected<Matrix> hessian = statistics.sums[stage].exact.finish();
-    if (!hessian.ok())
-      return hessian.status();
-    auto chosen = quantization::wushTransform(
-        weights->data(), weights->size() / cols, cols, hessian->data(),
-        recipe.transformBlock);
-    if (!chosen.ok())
-      return Status::error(linearName(layer, kLinears[kStages[stage].first]) +
-                           ": " + chosen.message());
-    transform = std::move(*chosen);
-  }
+Status BlockQuantizer::chooseTransform(Statistics &statistics, size_t stage) {
+  quantization::BlockTransform &transform =
+      statistics.block.inputs[stage].transform;
+  auto cols = static_cast<size_t>(statistics.sums->cols);
+  TransformKind kind = recipe.transformOf(stage);
+  if (kind == TransformKind::Hadamard)
+    transform = hadamardBlocks(cols, recipe.transformBlock);
+  if (kind == TransformKind::Orthogonal)
+    transform = *quantization::orthogonalTransform(recipe.orthogonal, cols,
+                                                   recipe.transformBlock);
+  if (kind != TransformKind::WUSH)
+    return Status::success();
+  Expected<Matrix> weights = stackWeights(model, layer, kStages[stage]);
+  if (!weights.ok())
+    return weights.status();
+  Expected<Matrix> hessian = statistics.sums->exact.finish();
+  if (!hessian.ok())
+    return hessian.status();
+  auto chosen =
+      quantization::wushTransform(weights->data(), weights->size() / cols, cols,
+                                  hessian->data(), recipe.transformBlock);
+  if (!chosen.ok())
+    return Status::error(stageName(stage) + ": " + chosen.message());
+  transform = std::move(*chosen);
   return Status::success();
 }
 
@@ -190,9 +199,22 @@ static Expected<Matrix> retarget(const Recipe &recipe, const StageSums &sums,
   return std::move(*hessian);
 }
 
+/// The options of a layer: `common`, or what its override changes of them.
+static quantization::WeightOptions
+overridden(const Recipe &recipe, const std::string &name,
+           const quantization::WeightOptions &common) {
+  auto it = recipe.overrides.find(name);
+  if (it == recipe.overrides.end())
+    return common;
+  quantization::WeightOptions options = it->second;
+  options.threads = common.threads;
+  options.fixedTensorScale = common.fixedTensorScale;
+  return options;
+}
+
 Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
   const Stage &stage = kStages[index];
-  const StageSums &sums = statistics.sums[index];
+  const StageSums &sums = *statistics.sums;
   auto cols = static_cast<size_t>(sums.cols);
   const quantization::BlockTransform &transform =
       statistics.block.inputs[index].transform;
@@ -206,7 +228,7 @@ Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
   Expected<Matrix> hessian = Matrix();
   if (recipe.retarget && recipe.quantizeActivations) {
     hessian = retarget(recipe, sums, *weights, options.threads);
-  } else if (recipe.needsHessian()) {
+  } else if (recipe.needsExactMoments()) {
     hessian = sums.exact.finish();
     if (hessian.ok() && transform.block)
       quantization::transformHessian(transform.activations, transform.block,
@@ -226,7 +248,8 @@ Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
     Matrix part(weights->begin() + std::ptrdiff_t(first * cols),
                 weights->begin() + std::ptrdiff_t((first + count) * cols));
     auto result = quantization::quantizeWeight(
-        weightOptions, std::move(part), count, cols,
+        overridden(recipe, linearName(layer, kLinears[i]), weightOptions),
+        std::move(part), count, cols,
         hessian->empty() ? nullptr : hessian->data());
     if (!result.ok())
       return Status::error(linearName(layer, kLinears[i]) + ": " +
@@ -237,45 +260,98 @@ Status BlockQuantizer::quantizeStage(Statistics &statistics, size_t index) {
   return Status::success();
 }
 
-Status BlockQuantizer::advance(const QuantizedBlock &block) {
-  Expected<std::vector<NDArray>> parameters =
-      gatherParameters(quantized, model, layer,
-                       toParameters(model.config(), recipe, layer, block));
-  if (!parameters.ok())
-    return parameters.status();
-  return runBatches(quantized, *parameters, states, options.threads,
-                    report("outputs", 0.75, 1));
+//===----------------------------------------------------------------------===//
+// Through the block
+//===----------------------------------------------------------------------===//
+
+/// Moves the own model to the inputs of the next stage.
+Status BlockQuantizer::leaveStage(Statistics &statistics, size_t stage) {
+  // Where all stages are calibrated together, the quantized block is run from
+  // its beginning at the end.
+  if (!recipe.sequentialStages && stage == kNumStages - 1)
+    return Status::success();
+  if (recipe.sequentialStages)
+    if (Status status = statistics.own.bindStage(model, recipe, layer,
+                                                 statistics.block, stage);
+        !status.ok())
+      return status;
+  return forEachInParallel(
+      states.size(), options.threads,
+      [&](size_t i) { return statistics.own.leaveStage(stage, i); },
+      report("outputs", stage, 0.75, 1));
+}
+
+Status BlockQuantizer::runStage(Statistics &statistics, size_t stage) {
+  statistics.sums.emplace(
+      linearShape(model.config(), kLinears[kStages[stage].first]).cols,
+      options.threads);
+  for (Status (BlockQuantizer::*step)(Statistics &, size_t) :
+       {&BlockQuantizer::collectMoments, &BlockQuantizer::chooseTransform,
+        &BlockQuantizer::chooseInputScale, &BlockQuantizer::collectTargets,
+        &BlockQuantizer::quantizeStage, &BlockQuantizer::leaveStage})
+    if (Status status = (this->*step)(statistics, stage); !status.ok())
+      return status;
+  return Status::success();
 }
 
 Expected<QuantizedBlock> BlockQuantizer::quantizeNext() {
-  Expected<std::vector<NDArray>> parameters =
-      gatherParameters(tapped, model, layer);
-  if (!parameters.ok())
-    return parameters.status();
-  Statistics statistics;
-  statistics.parameters = std::move(*parameters);
+  Statistics statistics{BlockPosition(*parts, states),
+                        BlockPosition(*parts, floatStates),
+                        {},
+                        std::nullopt};
   statistics.block.inputs.resize(kNumStages);
-  for (const Stage &stage : kStages)
-    statistics.sums.emplace_back(
-        linearShape(model.config(), kLinears[stage.first]).cols,
-        options.threads);
-  Status status = collectMoments(statistics);
-  if (status.ok())
-    status = chooseTransforms(statistics);
-  if (status.ok())
-    status = chooseInputScales(statistics);
-  if (status.ok())
-    status = collectTargets(statistics);
+  Status status = statistics.own.bindExact(model, layer);
+  if (status.ok() && recipe.usesFloatModel())
+    status = statistics.floating.bindExact(model, layer);
   for (size_t stage = 0; stage < kNumStages && status.ok(); ++stage)
-    status = quantizeStage(statistics, stage);
-  if (status.ok())
-    status = advance(statistics.block);
+    status = runStage(statistics, stage);
+  if (recipe.sequentialStages)
+    states = statistics.own.hiddenStates();
+  else if (status.ok())
+    status = QuantizedModelRun(model, recipe, parts)
+                 .runBlock(layer, statistics.block, states, options.threads,
+                           report("outputs", kNumStages - 1, 0.75, 1));
   if (!status.ok())
     return status;
-  if (recipe.usesFloatModel())
-    floatStates = std::move(statistics.floatOutputs);
+  floatStates = statistics.floating.hiddenStates();
   ++layer;
   return std::move(statistics.block);
+}
+
+//===----------------------------------------------------------------------===//
+// Quantized blocks
+//===----------------------------------------------------------------------===//
+
+Expected<QuantizedModelRun>
+QuantizedModelRun::create(mlir::MLIRContext &context,
+                          const ModelDirectory &model, const Recipe &recipe) {
+  Expected<BlockParts> parts = BlockParts::compile(context, model);
+  if (!parts.ok())
+    return parts.status();
+  return QuantizedModelRun(
+      model, recipe, std::make_shared<const BlockParts>(std::move(*parts)));
+}
+
+Status QuantizedModelRun::runBlock(int64_t layer, const QuantizedBlock &block,
+                                   Batches &states, unsigned threads,
+                                   const Progress &progress) const {
+  BlockPosition position(*parts, states);
+  Status status = position.bindExact(model, layer);
+  for (size_t stage = 0; stage < kNumStages && status.ok(); ++stage)
+    status = position.bindStage(model, recipe, layer, block, stage);
+  if (!status.ok())
+    return status;
+  status = forEachInParallel(
+      states.size(), threads,
+      [&](size_t i) -> Status {
+        for (size_t stage = 0; stage < kNumStages; ++stage)
+          if (Status left = position.leaveStage(stage, i); !left.ok())
+            return left;
+        return Status::success();
+      },
+      progress);
+  states = position.hiddenStates();
+  return status;
 }
 
 } // namespace fp4::model

@@ -12,15 +12,16 @@
 #ifndef FP4_LIB_MODEL_HOST_BLOCKSTATISTICS_H
 #define FP4_LIB_MODEL_HOST_BLOCKSTATISTICS_H
 
+#include "BlockParts.h"
 #include "fp4/Model/Host/BlockQuantizer.h"
 #include "fp4/Quantization/ActivationTarget.h"
 #include "fp4/Quantization/Hessian.h"
+#include <optional>
 
 namespace fp4::model {
 
 using quantization::CrossMomentAccumulator;
 using quantization::HessianAccumulator;
-using Matrix = std::vector<float>;
 
 /// Sums for one stage.
 struct StageSums {
@@ -36,11 +37,17 @@ struct StageSums {
         quantized(size_t(cols), threads), cross(size_t(cols), threads) {}
 };
 
+/// Of one block.
 struct BlockQuantizer::Statistics {
-  std::vector<NDArray> parameters;
-  std::vector<StageSums> sums;
+  /// Where the inputs of layers come from while the block is calibrated: the
+  /// model as far as it is quantized, or, if the stages are calibrated
+  /// together, exact layers behind quantized blocks.
+  BlockPosition own;
+  /// The float model, if the recipe needs it.
+  BlockPosition floating;
   QuantizedBlock block;
-  Batches floatOutputs;
+  /// Of the stage at hand.
+  std::optional<StageSums> sums;
 };
 
 } // namespace fp4::model

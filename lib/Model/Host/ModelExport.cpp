@@ -13,30 +13,17 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CheckpointFolder.h"
 #include "ExportReport.h"
 #include "fp4/TensorIO/AtomicFile.h"
-#include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace fs = std::filesystem;
 namespace json = llvm::json;
 
 namespace fp4::model {
-
-/// Files that describe the tokenizer and not the weights.
-static constexpr const char *kCopiedFiles[] = {"tokenizer.json",
-                                               "tokenizer_config.json",
-                                               "tokenizer.model",
-                                               "vocab.json",
-                                               "merges.txt",
-                                               "special_tokens_map.json",
-                                               "added_tokens.json",
-                                               "chat_template.jinja",
-                                               "generation_config.json"};
 
 namespace {
 class Export {
@@ -49,17 +36,17 @@ public:
   Status run(mlir::MLIRContext &context);
 
 private:
-  std::string shardName(int64_t index) const;
   std::string describe() const;
   Status openPartial();
   Status resume(BlockQuantizer &quantizer);
   Status writeBlock(int64_t layer, const QuantizedBlock &block);
   Status writeOuter();
-  Status writeIndex();
   Expected<json::Array> readReports() const;
-  Status copyFiles();
   Status finish();
   std::string at(const std::string &name) const { return partial + "/" + name; }
+  std::string shardName(int64_t index) const {
+    return checkpointShard(index, model.config().numLayers + 1);
+  }
   std::string statesName(int64_t next) const {
     return "states-" + std::to_string(next) + ".safetensors";
   }
@@ -74,28 +61,6 @@ private:
   std::string partial;
 };
 } // namespace
-
-static Expected<std::string> readText(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  if (!file)
-    return Status::error("cannot read '" + path + "'");
-  return text;
-}
-
-static std::string toText(json::Value value) {
-  return llvm::formatv("{0:2}\n", value).str();
-}
-
-std::string Export::shardName(int64_t index) const {
-  std::string text;
-  llvm::raw_string_ostream(text)
-      << "model-" << llvm::format("%05d", int(index + 1)) << "-of-"
-      << llvm::format("%05d", int(model.config().numLayers + 1))
-      << ".safetensors";
-  return text;
-}
 
 /// FNV-1a, to notice that a file is another one.
 static uint64_t hashBytes(const void *data, size_t size) {
@@ -115,6 +80,7 @@ std::string Export::describe() const {
                                            model.configText().size()))},
       {"tokens", llvm::utohexstr(hashBytes(tokens.data(), tokens.size() * 4))},
       {"recipe", options.recipeName},
+      {"overrides", json::Array(options.overrides)},
       {"format", format},
       {"activations", options.recipe.quantizeActivations},
       {"layout", std::string(layoutName(options.layout))},
@@ -196,25 +162,6 @@ Status Export::writeOuter() {
                           {{"format", "pt"}});
 }
 
-Status Export::writeIndex() {
-  json::Object weightMap;
-  int64_t total = 0;
-  for (int64_t index = 0; index <= model.config().numLayers; ++index) {
-    Expected<SafetensorsFile> shard =
-        SafetensorsFile::open(at(shardName(index)));
-    if (!shard.ok())
-      return shard.status();
-    for (const std::string &name : shard->tensors()) {
-      weightMap[name] = shardName(index);
-      total += int64_t(shard->tensor(name)->byteSize());
-    }
-  }
-  return writeFileAtomically(
-      at("model.safetensors.index.json"),
-      toText(json::Object{{"metadata", json::Object{{"total_size", total}}},
-                          {"weight_map", std::move(weightMap)}}));
-}
-
 Expected<json::Array> Export::readReports() const {
   json::Array layers;
   for (int64_t layer = 0; layer < model.config().numLayers; ++layer) {
@@ -233,21 +180,6 @@ Expected<json::Array> Export::readReports() const {
   return layers;
 }
 
-Status Export::copyFiles() {
-  for (const char *name : kCopiedFiles) {
-    std::error_code error;
-    fs::path source = fs::path(model.path()) / name;
-    if (!fs::exists(source, error))
-      continue;
-    Expected<std::string> text = readText(source.string());
-    if (!text.ok())
-      return text.status();
-    if (Status status = writeFileAtomically(at(name), *text); !status.ok())
-      return status;
-  }
-  return Status::success();
-}
-
 /// Removes what belongs to the run and gives the directory its name.
 Status Export::finish() {
   std::error_code error;
@@ -255,13 +187,7 @@ Status Export::finish() {
   for (int64_t layer = 0; layer < model.config().numLayers; ++layer)
     fs::remove(at(reportName(layer)), error);
   fs::remove(at("run.json"), error);
-  if (fs::exists(output, error))
-    return Status::error("'" + output + "' exists; it is not overwritten");
-  fs::rename(partial, output, error);
-  if (error)
-    return Status::error("cannot rename '" + partial + "' to '" + output +
-                         "': " + error.message());
-  return Status::success();
+  return publishCheckpoint(partial, output);
 }
 
 Status Export::run(mlir::MLIRContext &context) {
@@ -293,10 +219,12 @@ Status Export::run(mlir::MLIRContext &context) {
     if (status.ok())
       fs::remove(at(statesName(layer)), ignored);
   }
-  for (Status (Export::*step)() :
-       {&Export::writeOuter, &Export::writeIndex, &Export::copyFiles})
-    if (status.ok())
-      status = (this->*step)();
+  if (status.ok())
+    status = writeOuter();
+  if (status.ok())
+    status = writeCheckpointIndex(partial, model.config().numLayers + 1);
+  if (status.ok())
+    status = copyTokenizer(model, partial);
   if (status.ok())
     status = writeFileAtomically(at("config.json"), *config);
   if (!status.ok())
@@ -318,6 +246,7 @@ Recipe recipeOfCheckpoint(const QuantizedConfig &config) {
   Recipe recipe;
   recipe.weights.format = config.format;
   recipe.transformBlock = config.hadamardBlock;
+  recipe.transformsOnlyDown = config.transformsOnlyDown;
   recipe.transform =
       config.hadamardBlock ? TransformKind::Hadamard : TransformKind::None;
   recipe.activationRule = numerics::defaultScaleRule(config.format);

@@ -119,11 +119,10 @@ Expected<ModelProgram> ModelProgram::compile(MLIRContext &context,
 }
 
 Expected<std::vector<NDArray>>
-ModelProgram::run(const NDArray &input,
+ModelProgram::run(std::vector<NDArray> inputs,
                   const std::vector<NDArray> &values) const {
-  std::vector<NDArray> arguments = {input};
-  arguments.insert(arguments.end(), values.begin(), values.end());
-  return program.run(entry, arguments);
+  inputs.insert(inputs.end(), values.begin(), values.end());
+  return program.run(entry, inputs);
 }
 
 //===----------------------------------------------------------------------===//

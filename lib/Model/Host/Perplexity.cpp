@@ -119,6 +119,17 @@ Status Measurement::embed(const Batches &tokens) {
 }
 
 Status Measurement::runBlocks(const BlockVariant &variant) {
+  auto stepName = [](int64_t layer) {
+    return "block " + std::to_string(layer);
+  };
+  if (variant.runBlock) {
+    Status status = Status::success();
+    for (int64_t layer = 0; layer < model.config().numLayers && status.ok();
+         ++layer)
+      status = variant.runBlock(layer, states, options.threads,
+                                report(stepName(layer), layer));
+    return status;
+  }
   Expected<ModelProgram> program =
       ModelProgram::compile(context, blockModule(model, 0), variant.rewrite);
   if (!program.ok())
@@ -132,9 +143,9 @@ Status Measurement::runBlocks(const BlockVariant &variant) {
         gatherParameters(*program, model, layer, *overrides);
     if (!parameters.ok())
       return parameters.status();
-    std::string step = "block " + std::to_string(layer);
-    if (Status status = runBatches(*program, *parameters, states,
-                                   options.threads, report(step, layer));
+    if (Status status =
+            runBatches(*program, *parameters, states, options.threads,
+                       report(stepName(layer), layer));
         !status.ok())
       return status;
   }

@@ -58,8 +58,9 @@ static Value applyMatrices(OpBuilder &b, Location loc, Value x,
 }
 
 static Value quantizeInput(OpBuilder &b, Location loc, Value x,
-                           const std::string &layer, const Recipe &recipe) {
-  if (recipe.transform != TransformKind::None)
+                           const std::string &layer, size_t stage,
+                           const Recipe &recipe) {
+  if (recipe.transformOf(stage) != TransformKind::None)
     x = applyMatrices(b, loc, x, layer + ".transform",
                       static_cast<int64_t>(recipe.transformBlock));
   if (!recipe.quantizeActivations)
@@ -98,7 +99,8 @@ ModuleRewrite quantizedBlockRewrite(const Recipe &recipe) {
         OpBuilder b(op);
         Location loc = op.getLoc();
         if (!input)
-          input = quantizeInput(b, loc, op.getLhs(), name, recipe);
+          input = quantizeInput(b, loc, op.getLhs(), name,
+                                size_t(&stage - kStages), recipe);
         Operation *old = op.getRhs().getDefiningOp();
         auto type = cast<RankedTensorType>(op.getRhs().getType());
         Value weight = ParameterOp::create(b, loc, type.clone(b.getF32Type()),
@@ -112,33 +114,40 @@ ModuleRewrite quantizedBlockRewrite(const Recipe &recipe) {
   };
 }
 
+Parameters stageParameters(const ModelConfig &config, const Recipe &recipe,
+                           int64_t layer, const QuantizedBlock &block,
+                           size_t stage) {
+  Parameters parameters;
+  size_t first = kStages[stage].first;
+  for (size_t i = first; i < first + kStages[stage].count; ++i) {
+    const quantization::QuantizedWeight &weight = block.weights[i];
+    LinearShape shape = linearShape(config, kLinears[i]);
+    NDArray values(DType::F32, {shape.rows, shape.cols});
+    numerics::dequantizeBlocks(
+        recipe.weights.format, weight.codes.data(), weight.scales.data(),
+        size_t(shape.rows), size_t(shape.cols), weight.tensorScale,
+        reinterpret_cast<float *>(values.mutableBytes()));
+    parameters.emplace(linearName(layer, kLinears[i]) + ".weight", values);
+  }
+  const StageInput &input = block.inputs[stage];
+  std::string name = linearName(layer, kLinears[first]);
+  parameters.emplace(name + ".input_scale",
+                     NDArray::fromFloats({1}, {input.scale}));
+  auto size = static_cast<int64_t>(input.transform.block);
+  if (size)
+    parameters.emplace(
+        name + ".transform",
+        NDArray::fromFloats(
+            {linearShape(config, kLinears[first]).cols / size, size, size},
+            input.transform.activations));
+  return parameters;
+}
+
 Parameters toParameters(const ModelConfig &config, const Recipe &recipe,
                         int64_t layer, const QuantizedBlock &block) {
   Parameters parameters;
-  for (size_t stage = 0; stage < kNumStages; ++stage) {
-    size_t first = kStages[stage].first;
-    for (size_t i = first; i < first + kStages[stage].count; ++i) {
-      const quantization::QuantizedWeight &weight = block.weights[i];
-      LinearShape shape = linearShape(config, kLinears[i]);
-      NDArray values(DType::F32, {shape.rows, shape.cols});
-      numerics::dequantizeBlocks(
-          recipe.weights.format, weight.codes.data(), weight.scales.data(),
-          size_t(shape.rows), size_t(shape.cols), weight.tensorScale,
-          reinterpret_cast<float *>(values.mutableBytes()));
-      parameters.emplace(linearName(layer, kLinears[i]) + ".weight", values);
-    }
-    const StageInput &input = block.inputs[stage];
-    std::string name = linearName(layer, kLinears[first]);
-    parameters.emplace(name + ".input_scale",
-                       NDArray::fromFloats({1}, {input.scale}));
-    auto size = static_cast<int64_t>(input.transform.block);
-    if (size)
-      parameters.emplace(
-          name + ".transform",
-          NDArray::fromFloats(
-              {linearShape(config, kLinears[first]).cols / size, size, size},
-              input.transform.activations));
-  }
+  for (size_t stage = 0; stage < kNumStages; ++stage)
+    parameters.merge(stageParameters(config, recipe, layer, block, stage));
   return parameters;
 }
 

@@ -111,6 +111,22 @@ static Bounded sigmoid(double value, double slope, Bounded x) {
   return {value, slope * x.bound + kApproximate * std::fabs(value)};
 }
 
+/// The slopes at the end of the bound that is nearer to zero.
+static Bounded squareRoot(Bounded x) {
+  double value = std::sqrt(x.value),
+         room = std::sqrt(std::max(x.value - x.bound, 0.0));
+  return {value, x.bound > 0 ? x.bound / (2 * room) : 0};
+}
+
+/// Two roundings, of the root and of its reciprocal.
+static Bounded reciprocalRoot(Bounded x) {
+  double value = 1 / std::sqrt(x.value);
+  double room = x.value - x.bound;
+  return {value,
+          std::ldexp(std::fabs(value), -24) +
+              (x.bound > 0 ? x.bound / (2 * room * std::sqrt(room)) : 0)};
+}
+
 static const OperationInfo kOperations[] = {
     {"addf", 2,
      [](Operands x) {
@@ -142,6 +158,8 @@ static const OperationInfo kOperations[] = {
      [](Operands x) {
        return exponential({x[0].value * M_LN2, x[0].bound * M_LN2});
      }},
+    {"rsqrt", 1, [](Operands x) { return reciprocalRoot(x[0]); }},
+    {"sqrt", 1, [](Operands x) { return squareRoot(x[0]); }},
     {"tanh", 1,
      [](Operands x) { return sigmoid(std::tanh(x[0].value), 1, x[0]); }},
     {"erf", 1,

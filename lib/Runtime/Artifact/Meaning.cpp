@@ -13,6 +13,7 @@
 #include "fp4/Runtime/Artifact/Meaning.h"
 #include "Meanings.h"
 #include "fp4/Numerics/Half.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -74,6 +75,7 @@ struct MeaningEntry {
 } // namespace
 
 static constexpr MeaningEntry kMeanings[] = {
+    {"amax", evaluateAmax},
     {"matmul", evaluateMatmul},
     {"quantize", evaluateQuantize},
 };
@@ -105,19 +107,54 @@ evaluateMeaning(const KernelDescription &kernel,
 // Comparison
 //===----------------------------------------------------------------------===//
 
-/// The bytes of two arrays of one size.
+/// Entries by their bytes, or, of packed arrays with alternatives, by halves of
+/// bytes.
 static OutputError compareBytes(const NDArray &got,
                                 const ExpectedOutput &expected) {
   OutputError error;
   size_t itemBytes = std::max<size_t>(dtypeBits(got.dtype()) / 8, 1);
   error.numElements = got.elementCount();
-  for (int64_t i = 0; i < error.numElements; ++i) {
-    bool isWrong = false;
-    for (size_t at = i * itemBytes; at < (i + 1) * itemBytes; ++at) {
-      uint8_t mask = expected.mask.empty() ? 0xff : expected.mask[at];
-      isWrong |= ((got.bytes()[at] ^ expected.array.bytes()[at]) & mask) != 0;
-    }
-    error.numWrong += isWrong;
+  auto isSame = [&](size_t at, const NDArray &other, uint8_t mask) {
+    if (itemBytes > 1)
+      return std::memcmp(got.bytes() + at, other.bytes() + at, itemBytes) == 0;
+    if (!expected.mask.empty())
+      mask &= expected.mask[at];
+    return ((got.bytes()[at] ^ other.bytes()[at]) & mask) == 0;
+  };
+  auto isRight = [&](size_t at, uint8_t mask) {
+    if (isSame(at, expected.array, mask))
+      return true;
+    return std::any_of(
+        expected.alternatives.begin(), expected.alternatives.end(),
+        [&](const NDArray &other) { return isSame(at, other, mask); });
+  };
+  for (int64_t i = 0; i < error.numElements; ++i)
+    error.numWrong +=
+        !isRight(i * itemBytes, 0x0F) || !isRight(i * itemBytes, 0xF0);
+  return error;
+}
+
+uint32_t largestMagnitude(const NDArray &array) {
+  uint32_t largest = 0;
+  for (size_t i = 0; i < array.byteSize(); i += 4) {
+    uint32_t bits;
+    std::memcpy(&bits, array.bytes() + i, 4);
+    largest = std::max(largest, bits & 0x7FFFFFFFu);
+  }
+  return largest;
+}
+
+static OutputError compareLargest(const NDArray &got,
+                                  const ExpectedOutput &expected) {
+  OutputError error;
+  error.numElements = 1;
+  uint32_t bits = largestMagnitude(got);
+  error.numWrong = bits != largestMagnitude(expected.array);
+  if (!expected.values.empty()) {
+    float largest;
+    std::memcpy(&largest, &bits, 4);
+    error.largestError = std::fabs(largest - expected.values[0]);
+    error.numWrong = !(error.largestError <= expected.bounds[0]);
   }
   return error;
 }
@@ -131,6 +168,8 @@ Expected<OutputError> compareOutput(const NDArray &got,
                          shapeString(expected.array.shape()) + ", got " +
                          std::string(dtypeName(got.dtype())) + " " +
                          shapeString(got.shape()));
+  if (expected.isLargest)
+    return compareLargest(got, expected);
   if (expected.values.empty())
     return compareBytes(got, expected);
   Expected<std::vector<float>> values = got.toFloat32();

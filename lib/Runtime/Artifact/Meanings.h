@@ -31,25 +31,27 @@ Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
                                          std::vector<double> values,
                                          std::vector<double> bounds);
 
+/// The bits of the largest magnitude of an f32 array; NaN is above infinity.
+uint32_t largestMagnitude(const NDArray &array);
+
+/// "amax": the largest of maxima = the largest magnitude of the rotated input.
+Expected<std::vector<ExpectedOutput>>
+evaluateAmax(const KernelDescription &kernel, const KernelOperands &operands);
+
 /// "matmul": out = activation(lhs * rhs^T * tensor scales + bias).
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);
 
-/// "quantize": elements and scales = blocks of the rotated input.
-/// `elements` and `scales` of a row-major matrix of `cols` columns.
-Expected<std::vector<ExpectedOutput>>
-makeBlockOutputs(const KernelOperands &operands,
-                 const numerics::BlockFormat &format,
-                 const numerics::QuantizeOptions &options, float tensorScale,
-                 const std::vector<float> &values, size_t cols);
-
-/// Those of values that are known within `bounds`, by the `result_format` and
-/// `scale_rule` of the kernel's meaning and its argument `out_tensor_scale`.
+/// `elements` and `scales` of a row-major matrix of `cols` columns, whose
+/// values are known within `bounds`, by the `result_format` and `scale_rule` of
+/// the kernel's meaning and its argument `out_tensor_scale`.
 Expected<std::vector<ExpectedOutput>>
 quantizeBounded(const KernelDescription &kernel, const KernelOperands &operands,
                 const std::vector<double> &values,
                 const std::vector<double> &bounds, size_t cols);
 
+/// "quantize": elements and scales = blocks of the rotated input; from maxima
+/// also the tensor scale.
 Expected<std::vector<ExpectedOutput>>
 evaluateQuantize(const KernelDescription &kernel,
                  const KernelOperands &operands);

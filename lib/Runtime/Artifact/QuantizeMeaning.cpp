@@ -6,53 +6,36 @@
 //===----------------------------------------------------------------------===//
 //
 // The order of operations is part of the contract of Numerics, so kernels have
-// to give the same bytes.
+// to give the same bytes, unless their values may differ (QuantizeInput.h).
 //
 //===----------------------------------------------------------------------===//
 
 #include "Meanings.h"
+#include "QuantizeInput.h"
 #include "fp4/Numerics/BlockFormat.h"
-#include "fp4/Numerics/Hadamard.h"
 #include "fp4/Numerics/Packing.h"
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace fp4::runtime {
 
 namespace {
-/// The fields of the meaning.
+/// The fields of a quantization.
 struct Quantization {
   numerics::BlockFormat format;
   numerics::QuantizeOptions options;
-  size_t rotation = 0; // 0: none
-  std::vector<int8_t> signs;
+  /// What the largest magnitude is divided by for a computed tensor scale.
+  float divisor = 0;
 };
 } // namespace
 
-static Status readRotation(const Meaning &meaning, Quantization &result) {
-  std::string rotation = meaning.field("rotation");
-  std::string signs = meaning.field("signs");
-  if (!rotation.empty()) {
-    bool isNumber =
-        rotation.size() < 5 &&
-        rotation.find_first_not_of("0123456789") == std::string::npos;
-    result.rotation = isNumber ? size_t(std::stoul(rotation)) : 0;
-    if (!numerics::isHadamardBlockLegal(result.rotation))
-      return Status::error("expected meaning.rotation to be a power of two in "
-                           "2..1024, got '" +
-                           rotation + "'");
-  }
-  for (char sign : signs) {
-    if (sign != '+' && sign != '-')
-      return Status::error("expected meaning.signs to be '+' and '-', got '" +
-                           signs + "'");
-    result.signs.push_back(sign == '+' ? 1 : -1);
-  }
-  if (!signs.empty() && signs.size() != result.rotation)
-    return Status::error("expected " + std::to_string(result.rotation) +
-                         " signs, as many as meaning.rotation, got " +
-                         std::to_string(signs.size()));
-  return Status::success();
+static numerics::NaNPolicy readNaNPolicy(const Meaning &meaning) {
+  return meaning.field("nan_policy") == "saturate_inf"
+             ? numerics::NaNPolicy::SaturateInf
+             : numerics::NaNPolicy::Propagate;
 }
 
 static Expected<Quantization> readMeaning(const Meaning &meaning) {
@@ -60,8 +43,12 @@ static Expected<Quantization> readMeaning(const Meaning &meaning) {
   std::string name = meaning.field("format");
   std::optional<numerics::BlockFormat> format =
       numerics::parseBlockFormat(name);
-  if (!format || format->element != numerics::ElementFormat::E2M1)
-    return Status::error("expected meaning.format to be nvfp4 or mxfp4, got '" +
+  bool isKnown = format && (format->element == numerics::ElementFormat::E2M1 ||
+                            format->element == numerics::ElementFormat::E4M3 ||
+                            format->element == numerics::ElementFormat::E5M2);
+  if (!isKnown)
+    return Status::error("expected meaning.format to be nvfp4, mxfp4, "
+                         "mxfp8e4m3 or mxfp8e5m2, got '" +
                          name + "'");
   result.format = *format;
   std::string rule = meaning.field("scale_rule");
@@ -70,11 +57,32 @@ static Expected<Quantization> readMeaning(const Meaning &meaning) {
     return Status::error("expected meaning.scale_rule to be a rule for " +
                          name + ", got '" + rule + "'");
   result.options.rule = *parsed;
-  if (meaning.field("nan_policy") == "saturate_inf")
-    result.options.nanPolicy = numerics::NaNPolicy::SaturateInf;
-  if (Status status = readRotation(meaning, result); !status.ok())
-    return status;
+  result.options.nanPolicy = readNaNPolicy(meaning);
+  std::string divisor = meaning.field("tensor_scale_divisor");
+  if (!divisor.empty()) {
+    result.divisor = std::strtof(divisor.c_str(), nullptr);
+    if (!(result.divisor > 0) || !std::isfinite(result.divisor))
+      return Status::error("expected meaning.tensor_scale_divisor to be a "
+                           "positive number, got '" +
+                           divisor + "'");
+  }
   return result;
+}
+
+/// The scale that fp4gpu.tensor_scale computes.
+static Expected<float> computeTensorScale(const Quantization &quantization,
+                                          const KernelOperands &operands) {
+  Expected<NDArray> maxima = findOperand(operands, "maxima");
+  if (!maxima.ok())
+    return maxima.status();
+  if (maxima->dtype() != DType::F32)
+    return Status::error("expected maxima of F32, got " +
+                         std::string(dtypeName(maxima->dtype())));
+  uint32_t bits = largestMagnitude(*maxima);
+  float amax;
+  std::memcpy(&amax, &bits, 4);
+  float scale = amax / quantization.divisor;
+  return scale == 0 ? 1.0f : scale;
 }
 
 /// The tensor scale of the launch; 1 in formats without.
@@ -83,6 +91,8 @@ static Expected<float> readTensorScale(const Quantization &quantization,
                                        const std::string &name) {
   if (!quantization.format.hasTensorScale)
     return 1.0f;
+  if (quantization.divisor > 0)
+    return computeTensorScale(quantization, operands);
   Expected<NDArray> array = findOperand(operands, name);
   if (!array.ok())
     return array.status();
@@ -98,40 +108,191 @@ static Expected<float> readTensorScale(const Quantization &quantization,
 }
 
 Expected<std::vector<ExpectedOutput>>
+evaluateAmax(const KernelDescription &kernel, const KernelOperands &operands) {
+  Expected<QuantizeInput> input = readQuantizeInput(kernel, operands, 1);
+  if (!input.ok())
+    return input.status();
+  Expected<NDArray> maxima = findOperand(operands, "maxima");
+  if (!maxima.ok())
+    return maxima.status();
+  if (maxima->dtype() != DType::F32 || maxima->elementCount() == 0)
+    return Status::error("expected maxima of F32, got " +
+                         std::string(dtypeName(maxima->dtype())) + " " +
+                         shapeString(maxima->shape()));
+  auto largestOf = [&](const std::vector<float> &values) {
+    float largest = numerics::absMax(values.data(), values.size());
+    bool saturates =
+        readNaNPolicy(kernel.meaning) == numerics::NaNPolicy::SaturateInf;
+    return saturates && std::isinf(largest) ? std::numeric_limits<float>::max()
+                                            : largest;
+  };
+  float largest = largestOf(input->values);
+  ExpectedOutput output{"maxima", NDArray(DType::F32, maxima->shape())};
+  std::memcpy(output.array.mutableBytes(), &largest, 4);
+  output.isLargest = true;
+  if (!input->bounds.empty()) {
+    output.values = {largest};
+    output.bounds = {double(largestOf(input->moved(1))) - largest};
+  }
+  return std::vector<ExpectedOutput>{std::move(output)};
+}
+
+//===----------------------------------------------------------------------===//
+// Quantization
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The blocks of a matrix.
+struct Blocks {
+  std::vector<uint8_t> codes, scales;
+};
+
+class BlockWriter {
+public:
+  BlockWriter(const numerics::BlockFormat &format,
+              const numerics::QuantizeOptions &options, float tensorScale,
+              size_t rows, size_t columns)
+      : format(format), options(options), tensorScale(tensorScale), rows(rows),
+        columns(columns), blocks(columns / format.blockCols) {}
+
+  Blocks quantize(const std::vector<float> &values) const;
+  /// The codes under given scales.
+  std::vector<uint8_t> encode(const std::vector<float> &values,
+                              const std::vector<uint8_t> &scales) const;
+  /// As a kernel writes them, in arrays like `array`.
+  NDArray writeElements(const NDArray &array,
+                        const std::vector<uint8_t> &codes) const;
+  NDArray writeScales(const NDArray &array,
+                      const std::vector<uint8_t> &scales) const;
+  /// What is wrong with the shapes of the results.
+  Status check(const NDArray &elements, const NDArray &scales) const;
+
+  size_t getNumBlocks() const { return rows * blocks; }
+  std::vector<uint8_t> readScales(const NDArray &scales) const {
+    std::vector<uint8_t> result(getNumBlocks());
+    numerics::unswizzleScales128x4(scales.bytes(), rows, blocks, result.data());
+    return result;
+  }
+
+private:
+  size_t packedBytes() const {
+    return numerics::packedRowBytes(format.element, columns);
+  }
+
+  const numerics::BlockFormat &format;
+  const numerics::QuantizeOptions &options;
+  float tensorScale;
+  size_t rows, columns, blocks;
+};
+} // namespace
+
+Status BlockWriter::check(const NDArray &elements,
+                          const NDArray &scales) const {
+  size_t rowBytes = elements.rank() == 2 ? size_t(elements.shape()[1]) : 0;
+  if (rowBytes >= packedBytes() && size_t(elements.shape()[0]) == rows &&
+      scales.byteSize() == numerics::scaleBytes128x4(rows, blocks))
+    return Status::success();
+  return Status::error("expected elements and scales of " +
+                       shapeString({int64_t(rows), int64_t(columns)}) +
+                       " values, got " + shapeString(elements.shape()) +
+                       " and " + shapeString(scales.shape()));
+}
+
+Blocks BlockWriter::quantize(const std::vector<float> &values) const {
+  Blocks result{std::vector<uint8_t>(rows * columns),
+                std::vector<uint8_t>(rows * blocks)};
+  numerics::quantizeBlocks(format, options, values.data(), rows, columns,
+                           tensorScale, result.codes.data(),
+                           result.scales.data());
+  return result;
+}
+
+std::vector<uint8_t>
+BlockWriter::encode(const std::vector<float> &values,
+                    const std::vector<uint8_t> &scales) const {
+  std::vector<uint8_t> codes(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    float scale =
+        numerics::decodeScale(format.scale, scales[i / format.blockCols]);
+    if (format.hasTensorScale)
+      scale *= tensorScale;
+    codes[i] = numerics::encodeElement(format.element, values[i] / scale);
+  }
+  return codes;
+}
+
+NDArray BlockWriter::writeElements(const NDArray &array,
+                                   const std::vector<uint8_t> &codes) const {
+  size_t rowBytes = array.shape()[1], bytes = packedBytes();
+  std::vector<uint8_t> packed(rows * bytes);
+  numerics::packCodes(format.element, codes.data(), rows, columns,
+                      packed.data());
+  NDArray result(array.dtype(), array.shape());
+  for (size_t row = 0; row < rows; ++row)
+    std::memcpy(result.mutableBytes() + row * rowBytes,
+                packed.data() + row * bytes, bytes);
+  return result;
+}
+
+NDArray BlockWriter::writeScales(const NDArray &array,
+                                 const std::vector<uint8_t> &scales) const {
+  NDArray result(array.dtype(), array.shape());
+  numerics::swizzleScales128x4(scales.data(), rows, blocks,
+                               result.mutableBytes());
+  return result;
+}
+
+/// Elements and scales of values that a kernel has to have. Where it need not,
+/// a block may have the scale that either end of the bounds gives, and an
+/// element, under the scale that its block did get, the code of either end.
+static std::vector<ExpectedOutput> writeBlocks(const BlockWriter &writer,
+                                               const QuantizeInput &input,
+                                               const NDArray &elements,
+                                               const NDArray &scales) {
+  Blocks blocks = writer.quantize(input.values);
+  ExpectedOutput codes{"elements",
+                       writer.writeElements(elements, blocks.codes)};
+  ExpectedOutput sizes{"scales", writer.writeScales(scales, blocks.scales)};
+  if (!input.bounds.empty()) {
+    std::vector<float> ends[] = {input.moved(-1), input.moved(1)};
+    std::vector<uint8_t> chosen = writer.readScales(scales);
+    std::vector<bool> isKnown(chosen.size());
+    for (const std::vector<float> &end : ends) {
+      std::vector<uint8_t> possible = writer.quantize(end).scales;
+      for (size_t i = 0; i < chosen.size(); ++i)
+        isKnown[i] = isKnown[i] || chosen[i] == possible[i];
+      sizes.alternatives.push_back(writer.writeScales(scales, possible));
+    }
+    for (size_t i = 0; i < chosen.size(); ++i)
+      if (!isKnown[i])
+        chosen[i] = blocks.scales[i];
+    codes.array =
+        writer.writeElements(elements, writer.encode(input.values, chosen));
+    for (const std::vector<float> &end : ends)
+      codes.alternatives.push_back(
+          writer.writeElements(elements, writer.encode(end, chosen)));
+  }
+  std::vector<ExpectedOutput> outputs;
+  outputs.push_back(std::move(codes));
+  outputs.push_back(std::move(sizes));
+  return outputs;
+}
+
+static Expected<std::vector<ExpectedOutput>>
 makeBlockOutputs(const KernelOperands &operands,
                  const numerics::BlockFormat &format,
                  const numerics::QuantizeOptions &options, float tensorScale,
-                 const std::vector<float> &values, size_t cols) {
+                 const QuantizeInput &input) {
   Expected<NDArray> elements = findOperand(operands, "elements");
   if (!elements.ok())
     return elements.status();
   Expected<NDArray> scales = findOperand(operands, "scales");
   if (!scales.ok())
     return scales.status();
-  size_t rows = cols ? values.size() / cols : 0;
-  size_t blocks = cols / format.blockCols;
-  size_t rowBytes = elements->rank() == 2 ? size_t(elements->shape()[1]) : 0;
-  if (rowBytes < cols / 2 || size_t(elements->shape()[0]) != rows ||
-      scales->byteSize() != numerics::scaleBytes128x4(rows, blocks))
-    return Status::error("expected elements and scales of " +
-                         std::to_string(rows) + "x" + std::to_string(cols) +
-                         " values, got " + shapeString(elements->shape()) +
-                         " and " + shapeString(scales->shape()));
-  std::vector<uint8_t> codes(rows * cols), rowScales(rows * blocks),
-      packed(rows * cols / 2);
-  numerics::quantizeBlocks(format, options, values.data(), rows, cols,
-                           tensorScale, codes.data(), rowScales.data());
-  numerics::packCodes(format.element, codes.data(), rows, cols, packed.data());
-  NDArray elementBytes(elements->dtype(), elements->shape());
-  for (size_t row = 0; row < rows; ++row)
-    std::memcpy(elementBytes.mutableBytes() + row * rowBytes,
-                packed.data() + row * cols / 2, cols / 2);
-  NDArray scaleBytes(scales->dtype(), scales->shape());
-  numerics::swizzleScales128x4(rowScales.data(), rows, blocks,
-                               scaleBytes.mutableBytes());
-  return std::vector<ExpectedOutput>{
-      {"elements", std::move(elementBytes), {}, {}},
-      {"scales", std::move(scaleBytes), {}, {}}};
+  BlockWriter writer(format, options, tensorScale, input.rows, input.columns);
+  if (Status status = writer.check(*elements, *scales); !status.ok())
+    return status;
+  return writeBlocks(writer, input, *elements, *scales);
 }
 
 /// The magnitudes that are `sign` bounds away, with the signs of `values`.
@@ -195,9 +356,11 @@ quantizeBounded(const KernelDescription &kernel, const KernelOperands &operands,
   if (cols % quantization->format.blockCols != 0)
     return Status::error("expected a result of whole blocks, got " +
                          std::to_string(cols) + " columns");
-  auto quantize = [&](const std::vector<float> &floats) {
+  auto quantize = [&](std::vector<float> floats) {
+    QuantizeInput input{
+        cols ? floats.size() / cols : 0, cols, std::move(floats), {}};
     return makeBlockOutputs(operands, quantization->format,
-                            quantization->options, *tensorScale, floats, cols);
+                            quantization->options, *tensorScale, input);
   };
   auto outputs = quantize(std::vector<float>(values.begin(), values.end()));
   auto low = quantize(shiftMagnitudes(values, bounds, -1));
@@ -220,25 +383,19 @@ evaluateQuantize(const KernelDescription &kernel,
       readTensorScale(*quantization, operands, "tensor_scale");
   if (!tensorScale.ok())
     return tensorScale.status();
-  Expected<NDArray> input = findOperand(operands, "input");
+  Expected<QuantizeInput> input =
+      readQuantizeInput(kernel, operands, quantization->format.blockCols);
   if (!input.ok())
     return input.status();
-  Expected<std::vector<float>> values = input->toFloat32();
-  if (!values.ok())
-    return values.status();
-
-  size_t unit =
-      std::max<size_t>(quantization->rotation, quantization->format.blockCols);
-  if (input->rank() != 2 || size_t(input->shape()[1]) % unit != 0)
-    return Status::error("expected an input matrix with a multiple of " +
-                         std::to_string(unit) + " columns, got " +
-                         shapeString(input->shape()));
-  if (quantization->rotation)
-    numerics::hadamard(
-        values->data(), values->size(), quantization->rotation,
-        quantization->signs.empty() ? nullptr : quantization->signs.data());
-  return makeBlockOutputs(operands, quantization->format, quantization->options,
-                          *tensorScale, *values, size_t(input->shape()[1]));
+  Expected<std::vector<ExpectedOutput>> outputs =
+      makeBlockOutputs(operands, quantization->format, quantization->options,
+                       *tensorScale, *input);
+  if (outputs.ok() && quantization->divisor > 0) {
+    ExpectedOutput scale{"tensor_scale", NDArray(DType::F32, {})};
+    std::memcpy(scale.array.mutableBytes(), &*tensorScale, 4);
+    outputs->push_back(std::move(scale));
+  }
+  return outputs;
 }
 
 } // namespace fp4::runtime

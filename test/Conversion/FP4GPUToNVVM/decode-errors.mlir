@@ -86,6 +86,30 @@ func.func @warpgroup_memory(%x: tensor<32x128xbf16>, %w: !fp4.tensor<64x128, #fp
 
 // -----
 
+func.func @folded_stream(%x: tensor<8x128xf8E4M3FN>, %w: !fp4.tensor<64x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected at least 4 warps for f8E4M3FN activations, got #fp4gpu.schedule<tile = 8x64x128, stages = 3, warps = 1x1>}}
+  %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 8x64x128, stages = 3, warps = 1x1>} : tensor<8x128xf8E4M3FN>, !fp4.tensor<64x128, #fp4.mxfp4> -> tensor<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @balanced_split(%x: tensor<32x512xbf16>, %w: !fp4.tensor<64x512, #fp4.nvfp4>) {
+  // expected-error @below {{expected a split or a balanced schedule, got}}
+  %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 32x64x128, stages = 3, warps = 1x4, split = 2, balanced>} : tensor<32x512xbf16>, !fp4.tensor<64x512, #fp4.nvfp4> -> tensor<32x64xf32>
+  return
+}
+
+// -----
+
+func.func @promotion(%x: tensor<32x128xf8E4M3FN>, %w: !fp4.tensor<64x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a promotion that divides the stages, of f8E4M3FN products in a tile of at most 128 rows, got}}
+  %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 32x64x128, stages = 4, warps = 1x4, promotion = 3>} : tensor<32x128xf8E4M3FN>, !fp4.tensor<64x128, #fp4.mxfp4> -> tensor<32x64xf32>
+  return
+}
+
+// -----
+
 // expected-error @below {{expected a schedule with the tile of the body, 8x64x128, got #fp4gpu.schedule<tile = 8x64x256, stages = 2, warps = 1x1>}}
 fp4gpu.kernel @other_tile(%lhs: memref<8x128xbf16>, %rhs: memref<1x2x2304xi8>, %out: memref<8x64xf32>)
     schedule <tile = 8x64x256, stages = 2, warps = 1x1> arguments ["lhs", "rhs", "out"] {

@@ -69,3 +69,17 @@ fp4gpu.kernel @two(%input: memref<128x128xf32>, %maxima: memref<1024xf32>)
     %zero = fp4gpu.zero : !fp4gpu.acc<128x64>
   }
 }
+
+// -----
+
+fp4gpu.kernel @search(%input: memref<128x128xf32>, %elements: memref<128x128xf8E4M3FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected the rule 'search' with 4-bit elements}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp8e4m3, rule = #fp4.scale_rule<search>} : memref<128x128xf32> -> memref<128x128xf8E4M3FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}

@@ -32,3 +32,28 @@ func.func @span(%x: tensor<4x32xbf16>) {
   %0 = fp4.matmul %x, %w : tensor<4x32xbf16>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+func.func @folded_format(%x: tensor<4x128xf8E4M3FN>, %w: !fp4.tensor<8x128, #fp4.nvfp4>) {
+  // expected-error @below {{expected a bf16 left side and a right side of #fp4.nvfp4 or #fp4.mxfp4, or an f8E4M3FN left side and a right side of #fp4.mxfp4, got}}
+  %0 = fp4.matmul %x, %w : tensor<4x128xf8E4M3FN>, !fp4.tensor<8x128, #fp4.nvfp4> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @folded_span(%x: tensor<4x64xf8E4M3FN>) {
+  %w = fp4.constant <elements = dense<0x11> : tensor<8x32xi8>, scales = dense<[[100, 112], [100, 100], [100, 100], [100, 100], [100, 100], [100, 100], [100, 100], [100, 100]]> : tensor<8x2xi8>> : !fp4.tensor<8x64, #fp4.mxfp4>
+  // expected-error @below {{expected scales of the weight that are no NaN and span at most 11 binades in each row, to be exact in f8E4M3FN}}
+  %0 = fp4.matmul %x, %w : tensor<4x64xf8E4M3FN>, !fp4.tensor<8x64, #fp4.mxfp4> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @folded_schedule(%x: tensor<4x128xf8E4M3FN>, %w: !fp4.tensor<64x128, #fp4.mxfp4>) {
+  // expected-error @below {{expected a schedule whose tile is a multiple of 64 columns and 128 of the depth}}
+  %0 = fp4.matmul %x, %w {fp4gpu.schedule = #fp4gpu.schedule<tile = 8x64x64, stages = 3, warps = 1x4>} : tensor<4x128xf8E4M3FN>, !fp4.tensor<64x128, #fp4.mxfp4> -> tensor<4x64xf32>
+  return
+}

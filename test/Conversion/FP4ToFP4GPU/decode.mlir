@@ -34,7 +34,7 @@ func.func @residual(%x: tensor<4x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>,
 }
 
 // CHECK: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16(%lhs: memref<4x256xbf16>, %rhs: memref<2x4x2176xi8>, %rhs_factor: memref<f32>, %out: memref<4x72xbf16>)
-// CHECK: schedule <tile = 8x64x128, stages = 6, warps = 1x1, split = 2>
+// CHECK: schedule <tile = 8x64x128, stages = 4, warps = 1x1, split = 2>
 // CHECK: fp4gpu.pipeline 2
 // CHECK: fp4gpu.copy %lhs[{{.*}}] : memref<4x256xbf16> -> !fp4gpu.tile<8x128xbf16>
 // CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x4x2176xi8> -> !fp4gpu.tile<1x2x2176xi8>
@@ -46,7 +46,7 @@ func.func @residual(%x: tensor<4x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>,
 
 // Without clusters a block has a tile for itself.
 // SM120: fp4gpu.kernel @matmul_mxfp4_4x72x256_bf16_bf16
-// SM120: schedule <tile = 8x64x256, stages = 6, warps = 1x1>
+// SM120: schedule <tile = 8x64x256, stages = 4, warps = 1x1>
 
 // More than 32 rows: warpgroups, two units of the depth a stage.
 
@@ -56,4 +56,17 @@ func.func @residual(%x: tensor<4x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>,
 func.func @warpgroups(%x: tensor<64x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp4>) -> tensor<64x72xf32> {
   %y = fp4.matmul %x, %w : tensor<64x256xbf16>, !fp4.tensor<72x256, #fp4.mxfp4> -> tensor<64x72xf32>
   return %y : tensor<64x72xf32>
+}
+
+// 8-bit activations: the weight is folded to f8E4M3FN, with a factor for each
+// row, which the epilogue reads as it does a bias.
+
+// CHECK: fp4gpu.kernel @matmul_mxfp4_mx72x256_bf16_e4m3(%lhs: memref<?x256xf8E4M3FN>, %rhs: memref<2x2x4352xi8>, %rhs_factor: memref<72xf32>, %rows: index, %out: memref<?x72xbf16>)
+// CHECK: schedule <tile = 128x128x128, stages = 8, warps = 1x8>
+// CHECK-NOT: fp4gpu.meaning
+// CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x2x4352xi8> -> !fp4gpu.tile<2x1x4352xi8>
+// CHECK: fp4gpu.epilogue {{.*}}columns(%rhs_factor
+func.func @folded(%x: tensor<?x256xf8E4M3FN>, %w: !fp4.tensor<72x256, #fp4.mxfp4>) -> tensor<?x72xbf16> {
+  %y = fp4.matmul %x, %w : tensor<?x256xf8E4M3FN>, !fp4.tensor<72x256, #fp4.mxfp4> -> tensor<?x72xbf16>
+  return %y : tensor<?x72xbf16>
 }

@@ -25,7 +25,7 @@ func.func @from_fragments_c1(%w: tensor<1x2x2176xi8>, %f: tensor<1xf32>) {
 // -----
 
 func.func @mma_decode_c1(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<8x64xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
-  // expected-error @below {{expected 'lhs' of 16 rows of bf16 and multiples of 64 columns, got '!fp4gpu.tile<8x64xbf16>' and '!fp4gpu.acc<16x64>'}}
+  // expected-error @below {{expected 'lhs' of 16 rows of bf16 and multiples of 64 columns, or of f8E4M3FN and multiples of 128, got '!fp4gpu.tile<8x64xbf16>' and '!fp4gpu.acc<16x64>'}}
   %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<8x64xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.nvfp4
   return
 }
@@ -33,7 +33,7 @@ func.func @mma_decode_c1(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<8x64xbf16>, %w
 // -----
 
 func.func @mma_decode_format(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x64xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
-  // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 16 with f8E4M3FN or of 32 with f8E8M0FNU scales, got}}
+  // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 32 with f8E8M0FNU scales or of 16 with f8E4M3FN, got}}
   %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<16x64xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.mxfp8e4m3
   return
 }
@@ -43,5 +43,38 @@ func.func @mma_decode_format(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x64xbf16
 func.func @mma_decode_c2(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x128xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
   // expected-error @below {{expected 'rhs' of type '!fp4gpu.tile<1x2x2304xi8>', got '!fp4gpu.tile<1x1x2304xi8>'}}
   %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<16x128xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.nvfp4
+  return
+}
+
+// -----
+
+func.func @to_fragments_c3(%q: !fp4.tensor<8x32, #fp4.mxfp4>) {
+  // expected-error @below {{expected 'factor' of type 'tensor<8xf32>', got 'tensor<f32>'}}
+  %w, %f = fp4gpu.to_fragments %q folded : !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<f32>
+  return
+}
+
+// -----
+
+func.func @from_fragments_c4(%w: tensor<1x1x4352xi8>, %f: tensor<8xf32>) {
+  // expected-error @below {{expected f8E8M0FNU scales to fold, got '!fp4.tensor<8x32, #fp4.nvfp4>'}}
+  %q = fp4gpu.from_fragments %w, %f folded : tensor<1x1x4352xi8>, tensor<8xf32> -> !fp4.tensor<8x32, #fp4.nvfp4>
+  return
+}
+
+// -----
+
+func.func @mma_decode_folded_format(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<16x128xf8E4M3FN>, %w: !fp4gpu.tile<1x1x4352xi8>) {
+  // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 32 with f8E8M0FNU scales, got}}
+  %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<16x128xf8E4M3FN>, !fp4gpu.tile<1x1x4352xi8> as #fp4.nvfp4
+  return
+}
+
+// -----
+
+func.func @promotion() attributes {
+  // expected-error @below {{expected 'promotion' to be at least 0, got -1}}
+  s = #fp4gpu.schedule<tile = 64x64x128, stages = 4, warps = 1x4, promotion = -1>
+} {
   return
 }

@@ -39,4 +39,26 @@ func.func @span() -> (tensor<1x2x2176xi8>, tensor<f32>) {
   %v, %g = fp4gpu.to_fragments %q : !fp4.tensor<2x32, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>
   return %v, %g : tensor<1x2x2176xi8>, tensor<f32>
 }
+// With folded scales every row has a factor, 2^5 times its smallest scale, 2^3
+// and 2^-2. Codes 1 in all eight nibbles; the second row's second block has j = 7.
+// FOLD-LABEL: func.func @folded
+// FOLD-DAG: dense<[2.560000e+02, 8.000000e+00]> : tensor<2xf32>
+// FOLD-DAG: dense_resource<[[FOLDED:.*]]> : tensor<1x1x4352xi8>
+// CHECK-LABEL: func.func @folded
+// CHECK: fp4gpu.to_fragments %{{.*}} folded : !fp4.tensor<2x64, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<2xf32>
+func.func @folded() -> (tensor<1x1x4352xi8>, tensor<2xf32>) {
+  %q = fp4.constant <elements = dense<0x11> : tensor<2x32xi8>, scales = dense<[[130, 130], [125, 132]]> : tensor<2x2xi8>> : !fp4.tensor<2x64, #fp4.mxfp4>
+  %v, %g = fp4gpu.to_fragments %q folded : !fp4.tensor<2x64, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<2xf32>
+  return %v, %g : tensor<1x1x4352xi8>, tensor<2xf32>
+}
+
+// A row with scales 12 binades apart stays as it is.
+// FOLD-LABEL: func.func @folded_span
+// FOLD: fp4gpu.to_fragments
+func.func @folded_span() -> (tensor<1x1x4352xi8>, tensor<1xf32>) {
+  %q = fp4.constant <elements = dense<0x11> : tensor<1x32xi8>, scales = dense<[[120, 132]]> : tensor<1x2xi8>> : !fp4.tensor<1x64, #fp4.mxfp4>
+  %v, %g = fp4gpu.to_fragments %q folded : !fp4.tensor<1x64, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<1xf32>
+  return %v, %g : tensor<1x1x4352xi8>, tensor<1xf32>
+}
 // FOLD: [[KEY]]: "0x{{........}}49284928492849284928492849284928
+// FOLD: [[FOLDED]]: "0x{{........}}11111111000000001111111100000000{{0*1111}}

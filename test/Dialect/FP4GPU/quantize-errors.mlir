@@ -74,11 +74,11 @@ fp4gpu.kernel @c3_format(%input: memref<128x128xf32>, %t: f32, %elements: memref
     schedule <tile = 128x128x1, stages = 1, warps = 8x1>
     arguments ["input", "t", "elements", "scales"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
-    // expected-error @below {{expected a format of f4E2M1FN elements in blocks of 16 or 32 with f8E4M3FN or f8E8M0FNU scales, got #fp4.mxfp8e4m3}}
+    // expected-error @below {{expected a format in blocks of 16 or 32 of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got #fp4.mxint8}}
     fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
     ^bb0(%x: f32):
       fp4gpu.yield %x : f32
-    } {format = #fp4.mxfp8e4m3, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+    } {format = #fp4.mxint8, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
   }
 }
 
@@ -291,4 +291,81 @@ fp4gpu.kernel @tensor_scale_c2(%maxima: memref<1024xf32>, %out: memref<f32>)
     arguments ["maxima", "out"] {
   // expected-error @below {{expected 'divisor' to be positive, got 0.000000e+00}}
   %t = fp4gpu.tensor_scale %maxima divisor 0.0 -> %out : memref<1024xf32>, memref<f32>
+}
+
+// -----
+
+fp4gpu.kernel @c7_row(%input: memref<128x128xf32>, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a row that takes 'f32', got 'f16'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales row {
+    ^bb0(%s: f16):
+      %t = arith.extf %s : f16 to f32
+      fp4gpu.yield %t : f32
+    } {
+    ^bb0(%x: f32, %f: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c7_factor(%input: memref<128x128xf32>, %elements: memref<128x128xf4E2M1FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a body that takes 'f32', 'f32', got 'f32'}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales row {
+    ^bb0(%s: f32):
+      fp4gpu.yield %s : f32
+    } {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c8_columns(%input: memref<128x128xf32>, %gain: memref<64xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "gain", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected columns to be vectors of 128 entries, got 'memref<64xf32>'}}
+    fp4gpu.amax (%input)[%m, %n] columns(%gain) -> %maxima {
+    ^bb0(%x: f32, %g: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> columns memref<64xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c9_type(%input: memref<128x128xf32>, %matrix: memref<4x16x16xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being 16, 32, 64 or 128, got 'memref<4x16x16xf32>'}}
+    fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> matrix memref<4x16x16xf32> -> memref<1024xf32>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c9_rotation(%input: memref<128x128xf32>, %matrix: memref<16x16xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 128] {
+    // expected-error @below {{expected a rotation or a matrix, got both}}
+    fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima rotation 16 {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } : memref<128x128xf32> matrix memref<16x16xf32> -> memref<1024xf32>
+  }
 }

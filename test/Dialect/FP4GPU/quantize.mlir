@@ -71,3 +71,69 @@ fp4gpu.kernel @computes_scale(%input: memref<128x64xf32>, %maxima: memref<1024xf
     } {format = #fp4.nvfp4, rule = #fp4.scale_rule<absmax>} : memref<128x64xf32> -> memref<128x64xf4E2M1FN>, memref<1x1x32x4x4xf8E4M3FN>
   }
 }
+
+// RMSNorm in front: a value for each row, a gain for each column. Row 0 of x is
+// 2.0, -2.0, 0.0, 0.0, over and over: its mean square is 2.0, and 2 / sqrt(2) * 3
+// = 4.24 rounds to 4 times the scale 1.
+
+// CHECK-LABEL: fp4gpu.kernel @normalizes
+// CHECK: fp4gpu.quantize(%input) [%{{.*}}, %{{.*}}] columns(%gain) -> %elements, %scales row {
+// CHECK: ^bb0(%[[SUM:.*]]: f32):
+// CHECK: fp4gpu.yield
+// CHECK: } {
+// CHECK: ^bb0(%{{.*}}: bf16, %{{.*}}: f32, %{{.*}}: f32):
+// CHECK: : memref<256x512xbf16> columns memref<512xf32> -> memref<256x512xf4E2M1FN>
+fp4gpu.kernel @normalizes(%input: memref<256x512xbf16>, %gain: memref<512xf32>, %elements: memref<256x512xf4E2M1FN>,
+                          %scales: memref<2x4x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x512x1, stages = 1, warps = 8x1>
+    arguments ["input", "gain", "elements", "scales"] {
+  %width = arith.constant 512.0 : f32
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    fp4gpu.quantize (%input)[%m, %n] columns(%gain) -> %elements, %scales row {
+    ^bb0(%sum: f32):
+      %mean = arith.divf %sum, %width : f32
+      %factor = math.rsqrt %mean : f32
+      fp4gpu.yield %factor : f32
+    } {
+    ^bb0(%v: bf16, %g: f32, %factor: f32):
+      %w = arith.extf %v : bf16 to f32
+      %unit = arith.mulf %w, %factor : f32
+      %scaled = arith.mulf %unit, %g : f32
+      fp4gpu.yield %scaled : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>}
+      : memref<256x512xbf16> columns memref<512xf32> -> memref<256x512xf4E2M1FN>, memref<2x4x32x4x4xf8E8M0FNU>
+  }
+}
+
+// CHECK-LABEL: fp4gpu.kernel @reduces_scaled
+// CHECK: fp4gpu.amax(%input) [%{{.*}}, %{{.*}}] columns(%gain) -> %maxima {
+// CHECK: } : memref<256x512xf32> columns memref<512xf32> -> memref<1024xf32>
+fp4gpu.kernel @reduces_scaled(%input: memref<256x512xf32>, %gain: memref<512xf32>, %maxima: memref<1024xf32>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1>
+    arguments ["input", "gain", "maxima"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    fp4gpu.amax (%input)[%m, %n] columns(%gain) -> %maxima {
+    ^bb0(%x: f32, %g: f32):
+      %y = arith.mulf %x, %g : f32
+      fp4gpu.yield %y : f32
+    } : memref<256x512xf32> columns memref<512xf32> -> memref<1024xf32>
+  }
+}
+
+// A matrix for each 64 columns.
+
+// CHECK-LABEL: fp4gpu.kernel @transforms
+// CHECK: fp4gpu.quantize(%input) [%{{.*}}, %{{.*}}] matrix(%matrix) -> %elements, %scales {
+// CHECK: : memref<256x512xf32> matrix memref<8x64x64xf32> -> memref<256x512xf4E2M1FN>
+fp4gpu.kernel @transforms(%input: memref<256x512xf32>, %matrix: memref<8x64x64xf32>, %elements: memref<256x512xf4E2M1FN>,
+                          %scales: memref<2x4x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "matrix", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [256, 512] {
+    fp4gpu.quantize (%input)[%m, %n] matrix(%matrix) -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>}
+      : memref<256x512xf32> matrix memref<8x64x64xf32> -> memref<256x512xf4E2M1FN>, memref<2x4x32x4x4xf8E8M0FNU>
+  }
+}

@@ -405,6 +405,7 @@ std::vector<Case> cases() {
       {"ultra_nvf4_id2", nvf4, E::E2M1, 1, 128, 16, 1, 6, 2, 2, 48},
       {"ultra_nvf4_pair", nvf4, E::E2M1, 1, 256, 32, 2, 6, 2, 0, 48},
   };
+  list.push_back({"f16_m128_n8", f16, E::F16, 0, 128, 8});
   auto vary = [&](const char *name, Case test, auto change) {
     test.name = name;
     change(test);

@@ -69,6 +69,56 @@ TEST_P(PowerOfTwoFormats, SearchIsNoWorseThanAnyRule) {
     expectNoWorse(format, x, search, quantizeWith(format, rule, x, 1.0f));
 }
 
+/// The first of the codes [first, last] with the least squared error, scales
+/// tried one at a time with the element functions.
+static int bestOfWindow(const BlockFormat &format, const float *block,
+                        int first, int last, float tensorScale) {
+  int best = first;
+  double least = 0;
+  for (int code = first; code <= last; ++code) {
+    float scale =
+        decodeScale(format.scale, static_cast<uint8_t>(code)) * tensorScale;
+    double sum = 0;
+    for (size_t i = 0; i < format.blockCols; ++i) {
+      uint8_t element = encodeElement(format.element, block[i] / scale);
+      double error =
+          double(block[i]) - decodeElement(format.element, element) * scale;
+      sum += error * error;
+    }
+    if (code == first || sum < least) {
+      best = code;
+      least = sum;
+    }
+  }
+  return best;
+}
+
+TEST_P(PowerOfTwoFormats, SearchTakesTheBestOfThreeExponents) {
+  BlockFormat format = *parseBlockFormat(GetParam());
+  std::vector<float> x = variedSamples();
+  Quantized floor = quantizeWith(format, ScaleRule::Floor, x, 1.0f);
+  Quantized search = quantizeWith(format, ScaleRule::Search, x, 1.0f);
+  for (size_t i = 0; i < search.scales.size(); ++i)
+    ASSERT_EQ(search.scales[i],
+              bestOfWindow(format, &x[i * format.blockCols],
+                           floor.scales[i] - 1, floor.scales[i] + 1, 1.0f))
+        << "block " << i;
+}
+
+TEST(MantissaRules, SearchTakesTheBestOfNineScales) {
+  std::vector<float> x = variedSamples();
+  float tensorScale =
+      tensorScaleFor(kNVFP4, absMax(x.data(), x.size()), ScaleRule::Search);
+  Quantized absolute = quantizeWith(kNVFP4, ScaleRule::AbsMax, x, tensorScale);
+  Quantized search = quantizeWith(kNVFP4, ScaleRule::Search, x, tensorScale);
+  for (size_t i = 0; i < search.scales.size(); ++i)
+    ASSERT_EQ(search.scales[i],
+              bestOfWindow(kNVFP4, &x[i * kNVFP4.blockCols],
+                           std::max(absolute.scales[i] - 2, 1),
+                           std::min(absolute.scales[i] + 6, 0x7E), tensorScale))
+        << "block " << i;
+}
+
 TEST_P(PowerOfTwoFormats, RCeilNeverClips) {
   BlockFormat format = *parseBlockFormat(GetParam());
   std::vector<float> x = variedSamples();

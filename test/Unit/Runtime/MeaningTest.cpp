@@ -290,10 +290,11 @@ TEST(Matmul, Says_what_is_wrong) {
                        "format, got 'nvfp5'");
   kernel.meaning.kind = "sort";
   EXPECT_EQ(message(),
-            "kernel 'k': no meaning of kind 'sort'; known: matmul, quantize");
+            "kernel 'k': no meaning of kind 'sort'; known: amax, matmul, "
+            "quantize");
   kernel.meaning.kind = "";
   EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
-                       "known: matmul, quantize");
+                       "known: amax, matmul, quantize");
 }
 
 /// Two rows of one MXFP4 block; with 32 columns, elements are padded to 32
@@ -360,6 +361,7 @@ TEST(Quantize, Says_what_is_wrong) {
   kernel.meaning.fields = {{"format", "nvfp4"}, {"scale_rule", "absmax"}};
   EXPECT_EQ(message(), "kernel 'q': expected a tensor scale that is positive "
                        "and finite, got -1.000000");
+  operands.arrays.insert_or_assign("tensor_scale", scalar(1));
   kernel.meaning.fields["rotation"] = "3";
   EXPECT_EQ(message(), "kernel 'q': expected meaning.rotation to be a power of "
                        "two in 2..1024, got '3'");
@@ -373,9 +375,177 @@ TEST(Quantize, Says_what_is_wrong) {
   kernel.meaning.fields["scale_rule"] = "floor";
   EXPECT_EQ(message(), "kernel 'q': expected meaning.scale_rule to be a rule "
                        "for nvfp4, got 'floor'");
+  kernel.meaning.fields["format"] = "mxint8";
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4, "
+                       "mxfp4, mxfp8e4m3 or mxfp8e5m2, got 'mxint8'");
+}
+
+TEST(Quantize, Has_elements_of_eight_bits) {
+  KernelDescription kernel = quantizeKernel();
   kernel.meaning.fields["format"] = "mxfp8e4m3";
-  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4 or "
-                       "mxfp4, got 'mxfp8e4m3'");
+  KernelOperands operands = quantizeOperands();
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  // floor: exponent 1 - 8 = -7, scale 2^-7 (120), 3 * 128 = 384: 0x7C.
+  EXPECT_EQ(outputs->at(0).array.bytes()[0], 0x7C);
+  EXPECT_EQ(outputs->at(1).array.bytes()[0], 120);
+}
+
+/// Adds to `kernel` a gain for each column.
+static void addColumn(KernelDescription &kernel, KernelOperands &operands,
+                      float gain) {
+  kernel.arguments = {pointer("input", "f32"), pointer("column0", "f32")};
+  operands.arrays.emplace(
+      "column0", NDArray::fromFloats({32}, std::vector<float>(32, gain)));
+}
+
+TEST(Quantize, Computes_what_is_fused_in_front) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  addColumn(kernel, operands, 3);
+  // Row 0: sum 32 * 9, mean 9, factor 1/3; 3 / 3 * 3 = 3 as without. Row 1: sum
+  // 144, mean 4.5, 12 / sqrt(4.5) * 3 = 16.97: exponent 4 - 2 = 2, scale 4
+  // (129), 4.24 rounds to 4 (code 6).
+  kernel.meaning.fields["row"] = "t0 = divf:f32 sum 32; t1 = rsqrt:f32 t0";
+  kernel.meaning.fields["body"] =
+      "t0 = mulf:f32 input row; t1 = mulf:f32 t0 column0";
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  const ExpectedOutput &elements = outputs->at(0), &scales = outputs->at(1);
+  EXPECT_EQ(elements.array.bytes()[0], 0x77);
+  EXPECT_EQ(elements.array.bytes()[32], 0x60);
+  EXPECT_EQ(scales.array.bytes()[0], 126);
+  EXPECT_EQ(scales.array.bytes()[16], 129);
+  // Far from where a code changes, either end of the bounds gives the same.
+  ASSERT_EQ(elements.alternatives.size(), 2u);
+  EXPECT_EQ(compareOutput(elements.alternatives[0], elements)->numWrong, 0);
+  EXPECT_EQ(elements.alternatives[0].bytes()[32], 0x60);
+  EXPECT_EQ(scales.alternatives[1].bytes()[16], 129);
+}
+
+TEST(Quantize, Multiplies_with_matrices) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  // Two times the exchange of neighbours: row 0 is 6 everywhere, scale 1 (127);
+  // row 1 has 24 in column 0, exponent 4 - 2, scale 4 (129).
+  std::vector<float> matrix(16 * 16);
+  for (size_t i = 0; i < 16; ++i)
+    matrix[16 * i + (i ^ 1)] = 2;
+  operands.arrays.emplace("matrix", NDArray::fromFloats({16, 16}, matrix));
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  EXPECT_EQ(outputs->at(0).array.bytes()[0], 0x77);
+  EXPECT_EQ(outputs->at(0).array.bytes()[32], 0x07);
+  EXPECT_EQ(outputs->at(1).array.bytes()[0], 127);
+  EXPECT_EQ(outputs->at(1).array.bytes()[16], 129);
+  EXPECT_TRUE(outputs->at(0).alternatives.empty());
+  operands.arrays.insert_or_assign("matrix", NDArray(DType::F32, {3, 16, 16}));
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'q': expected matrices for 32 columns, got [3, 16, 16]");
+}
+
+TEST(Quantize, Permits_both_sides_of_a_tie) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  addColumn(kernel, operands, 5);
+  // 3 * 5 = 15: scale 2, 7.5 saturates; 12 * 5 / 3 = 20, scale 4: 5 is halfway
+  // between 4 (code 6) and 6 (code 7).
+  kernel.meaning.fields["body"] =
+      "t0 = mulf:f32 input column0; t1 = divf:f32 t0 3";
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  NDArray got = outputs->at(0).array;
+  for (uint8_t code : {0x60, 0x70}) {
+    NDArray copy(got.dtype(), got.shape());
+    std::memcpy(copy.mutableBytes(), got.bytes(), got.byteSize());
+    copy.mutableBytes()[32] = code;
+    EXPECT_EQ(compareOutput(copy, outputs->at(0))->numWrong, 0) << int(code);
+    copy.mutableBytes()[32] = 0x50;
+    EXPECT_EQ(compareOutput(copy, outputs->at(0))->numWrong, 1);
+  }
+}
+
+TEST(Quantize, Says_what_is_wrong_in_front) {
+  KernelDescription kernel = quantizeKernel();
+  KernelOperands operands = quantizeOperands();
+  addColumn(kernel, operands, 1);
+  auto message = [&] { return evaluateMeaning(kernel, operands).message(); };
+  kernel.meaning.fields["body"] = "t0 = sort:f32 input";
+  EXPECT_EQ(message(), "kernel 'q': expected operations like 't0 = addf:f32 p0 "
+                       "1.5' in meaning.tail, got 't0 = sort:f32 input'");
+  operands.arrays.insert_or_assign("column0", NDArray(DType::F32, {31}));
+  EXPECT_EQ(message(), "kernel 'q': expected column0 to have 32 entries, got "
+                       "[31]");
+}
+
+/// The largest magnitude of a row of 3 and one of 12.
+static KernelDescription amaxKernel() {
+  KernelDescription kernel;
+  kernel.name = "a";
+  kernel.arguments = {pointer("input", "f32"), pointer("maxima", "f32")};
+  kernel.meaning = {"amax", {}};
+  return kernel;
+}
+
+TEST(Amax, Is_the_largest_entry_wherever_it_is) {
+  KernelOperands operands = quantizeOperands();
+  operands.arrays.emplace("maxima", NDArray(DType::F32, {1024}));
+  auto outputs = evaluateMeaning(amaxKernel(), operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  ASSERT_EQ(outputs->size(), 1u);
+  std::vector<float> got(1024);
+  got[700] = 12;
+  auto wrong = [&] {
+    return compareOutput(NDArray::fromFloats({1024}, got), outputs->front())
+        ->numWrong;
+  };
+  EXPECT_EQ(wrong(), 0);
+  got[1] = 12.5f;
+  EXPECT_EQ(wrong(), 1);
+  got[1] = got[700] = 3;
+  EXPECT_EQ(wrong(), 1);
+  operands.arrays.insert_or_assign("maxima", NDArray(DType::F16, {4}));
+  EXPECT_EQ(evaluateMeaning(amaxKernel(), operands).message(),
+            "kernel 'a': expected maxima of F32, got F16 [4]");
+}
+
+TEST(Amax, May_differ_by_what_is_fused_in_front) {
+  KernelDescription kernel = amaxKernel();
+  kernel.meaning.fields["body"] = "t0 = mulf:f32 input 0.5";
+  KernelOperands operands = quantizeOperands();
+  operands.arrays.emplace("maxima", NDArray(DType::F32, {1024}));
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  for (float difference : {0.0f, 0x1p-22f, 0x1p-18f}) {
+    NDArray got = NDArray::fromFloats({1}, {6 + difference});
+    NDArray all(DType::F32, {1024});
+    std::memcpy(all.mutableBytes(), got.bytes(), 4);
+    // Two roundings of 6 are at most 2^-24 * 6 each.
+    EXPECT_EQ(compareOutput(all, outputs->front())->numWrong,
+              difference > 0x1p-20f);
+  }
+}
+
+TEST(Quantize, Computes_the_tensor_scale_from_maxima) {
+  KernelDescription kernel = quantizeKernel();
+  kernel.meaning.fields = {{"format", "nvfp4"},
+                           {"scale_rule", "absmax"},
+                           {"tensor_scale_divisor", "2688"}};
+  KernelOperands operands = quantizeOperands();
+  operands.arrays.insert_or_assign("elements", bytes({2, 16}, 0));
+  operands.arrays.emplace("maxima", NDArray::fromFloats({2}, {12, 3}));
+  auto outputs = evaluateMeaning(kernel, operands);
+  ASSERT_TRUE(outputs.ok()) << outputs.message();
+  ASSERT_EQ(outputs->size(), 3u);
+  EXPECT_EQ(outputs->at(2).argument, "tensor_scale");
+  EXPECT_EQ(outputs->at(2).array.toFloat32()->front(), 12.0f / 2688);
+  operands.arrays.insert_or_assign("maxima", NDArray(DType::F16, {2}));
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'q': expected maxima of F32, got F16");
+  kernel.meaning.fields["tensor_scale_divisor"] = "-1";
+  EXPECT_EQ(evaluateMeaning(kernel, operands).message(),
+            "kernel 'q': expected meaning.tensor_scale_divisor to be a "
+            "positive number, got '-1'");
 }
 
 TEST(CompareOutput, Counts_what_is_out_of_bounds) {

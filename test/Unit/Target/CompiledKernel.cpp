@@ -60,11 +60,14 @@ collectConstants(ModuleOp module, const json &kernel) {
       ElementsAttr constant;
       if (!matchPattern(operand, m_Constant(&constant)))
         continue;
-      std::optional<ArrayRef<char>> bytes = fp4::getRawBytes(constant);
-      if (!bytes)
-        bytes = cast<DenseElementsAttr>(constant).getRawData();
-      weights[kernel["arguments"][i]["name"]].assign(bytes->begin(),
-                                                     bytes->end());
+      std::vector<uint8_t> &weight = weights[kernel["arguments"][i]["name"]];
+      if (std::optional<ArrayRef<char>> bytes = fp4::getRawBytes(constant)) {
+        weight.assign(bytes->begin(), bytes->end());
+        continue;
+      }
+      ArrayRef<char> splat = cast<DenseElementsAttr>(constant).getRawData();
+      for (int64_t j = 0; j < constant.getNumElements(); ++j)
+        weight.insert(weight.end(), splat.begin(), splat.end());
     }
   });
   return weights;

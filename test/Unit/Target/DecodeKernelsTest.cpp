@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Compiles fp4.matmul of bf16 activations and a constant FP4 weight, runs the
-// PTX on the emulator, and compares with a float64 sum over decoded codes that
-// shares no code with compiler or emulator.
+// Compiles fp4.matmul of bf16 or f8E4M3FN activations and a constant FP4
+// weight, runs the PTX on the emulator, and compares with a float64 sum over
+// decoded codes that shares no code with compiler or emulator.
 //
 // Exact data: activations are multiples of 1/4 of at most 2, elements multiples
 // of 1/2 of at most 6, scales multiples of 1/2 of at most 2. A sum of K <= 2048
@@ -41,6 +41,8 @@ struct Case {
   std::string schedule = {};
   uint32_t blocks = 0;
   bool isExact = true;
+  /// Activations in f8E4M3FN rather than bf16.
+  bool isE4M3 = false;
 };
 
 double toDouble(uint16_t bf16) {
@@ -55,6 +57,16 @@ uint16_t roundToBF16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+/// A multiple of 1/4 of at most 2 as f8E4M3FN: bias 7, three bits of mantissa.
+uint8_t toE4M3(double value) {
+  int exponent;
+  double fraction = std::frexp(std::fabs(value), &exponent); // in [1/2, 1)
+  if (value == 0)
+    return 0;
+  auto mantissa = static_cast<int>((2 * fraction - 1) * 8);
+  return (value < 0 ? 0x80 : 0) | (exponent - 1 + 7) << 3 | mantissa;
 }
 
 std::string toHex(const std::vector<uint8_t> &bytes) {
@@ -84,7 +96,8 @@ public:
   std::string toModule() const {
     std::string rows = c.hasDynamicRows ? "?" : std::to_string(c.rows);
     std::string n = std::to_string(c.columns), k = std::to_string(c.depth);
-    std::string x = "tensor<" + rows + "x" + k + "xbf16>";
+    std::string x =
+        "tensor<" + rows + "x" + k + (c.isE4M3 ? "xf8E4M3FN>" : "xbf16>");
     std::string w = "!fp4.tensor<" + n + "x" + k + ", #fp4." + c.format + ">";
     std::string y = "tensor<" + rows + "x" + n + "x" + c.resultType + ">";
     std::string b = "tensor<" + n + "xf32>";
@@ -111,6 +124,11 @@ public:
     KernelArguments arguments;
     std::vector<uint8_t> x(lhs.size() * 2), b(bias.size() * 4);
     std::memcpy(x.data(), lhs.data(), x.size());
+    if (c.isE4M3) {
+      x.clear();
+      for (uint16_t value : lhs)
+        x.push_back(toE4M3(toDouble(value)));
+    }
     std::memcpy(b.data(), bias.data(), b.size());
     arguments.arrays = {{"lhs", x}, {"bias", b}};
     std::vector<uint8_t> &matrix = arguments.arrays["matrix0"];
@@ -159,7 +177,7 @@ private:
 
   uint16_t makeActivation() {
     int quarters = static_cast<int>(random() % 17) - 8;
-    if (c.isExact)
+    if (c.isExact || c.isE4M3)
       return roundToBF16(quarters * 0.25f);
     std::normal_distribution<float> normal;
     return roundToBF16(normal(random) *
@@ -172,8 +190,9 @@ private:
     static const uint8_t e8m0[] = {126, 127, 128, 127};
     if (c.isExact)
       return (isNVFP4() ? e4m3 : e8m0)[random() % 4];
-    // Zero, subnormal and normal e4m3, no NaN; e8m0 within 40 binades.
-    return isNVFP4() ? random() % 0x7f : 107 + random() % 40;
+    // Zero, subnormal and normal e4m3, no NaN; e8m0 within 40 binades, or the
+    // 12 that fold.
+    return isNVFP4() ? random() % 0x7f : 107 + random() % (c.isE4M3 ? 12 : 40);
   }
 
   double weight(int64_t column, int64_t k) const {
@@ -402,6 +421,58 @@ TEST(SM90WarpgroupMatmul, SplitThroughDeviceMemory) {
       check("sm_90a", c);
     }
   }
+}
+
+TEST(SM90WarpgroupMatmul, BalancedOverBlocks) {
+  // 13 rounds of 3 stages for each of 6 tiles of 2 x 3: blocks that begin and
+  // end within tiles, that have a part of one tile, that have several.
+  Case c{"nvfp4", 40, 192, 4992};
+  c.schedule = "tile = 32x64x128, stages = 3, warps = 1x4, balanced";
+  for (uint32_t blocks : {1, 4, 7, 50}) {
+    c.blocks = blocks;
+    check("sm_90a", c);
+  }
+  // The last round has two stages behind the depth.
+  c.depth = 496;
+  check("sm_90a", c);
+  c = {"mxfp4", 130, 256, 640, "bf16"};
+  c.isE4M3 = c.hasDynamicRows = true;
+  c.schedule =
+      "tile = 64x128x128, stages = 4, warps = 1x8, promotion = 2, balanced";
+  for (uint32_t blocks : {3, 0}) {
+    c.blocks = blocks;
+    check("sm_90a", c);
+  }
+}
+
+TEST(SM90WarpgroupMatmul, FoldedToE4M3) {
+  for (const char *schedule :
+       {"tile = 32x64x128, stages = 3, warps = 1x4",
+        "tile = 64x256x128, stages = 4, warps = 1x16, split = 2",
+        "tile = 256x128x128, stages = 4, warps = 1x8"}) {
+    Case c{"mxfp4", 40, 200, 1184, "bf16"};
+    c.isE4M3 = true;
+    c.schedule = schedule;
+    check("sm_90a", c);
+    c.hasBias = c.hasDynamicRows = true;
+    c.resultType = "f32";
+    check("sm_90a", c);
+    c.isExact = false;
+    check("sm_90a", c);
+  }
+}
+
+TEST(SM90WarpgroupMatmul, PromotesSumsOf8BitProducts) {
+  // 1184 is nine stages and a part of one: the last interval is short.
+  for (const char *promotion : {"1", "2", "4"})
+    for (bool isExact : {true, false}) {
+      Case c{"mxfp4", 40, 128, 1184};
+      c.isE4M3 = true;
+      c.isExact = isExact;
+      c.schedule = "tile = 64x64x128, stages = 4, warps = 1x4, promotion = " +
+                   std::string(promotion);
+      check("sm_90a", c);
+    }
 }
 
 TEST(SM90WarpgroupMatmul, EarlyAndRandomCompletion) {

@@ -60,6 +60,12 @@ std::string join(const std::vector<int64_t> &sizes,
   return text + element + ">";
 }
 
+/// Rows of elements are padded to 16 bytes.
+int64_t rowBytesOf(const Case &c) {
+  int64_t perChunk = c.format.rfind("mxfp8", 0) == 0 ? 16 : 32;
+  return 16 * ((c.columns + perChunk - 1) / perChunk);
+}
+
 std::string toModule(const Case &c) {
   bool isNV = c.format == "nvfp4";
   int64_t rows = c.hasDynamicRows ? -1 : c.rows;
@@ -68,7 +74,7 @@ std::string toModule(const Case &c) {
   std::string type = "!fp4.tensor<" + (rows < 0 ? "?" : std::to_string(rows)) +
                      "x" + std::to_string(c.columns) + ", #fp4." + c.format +
                      ">";
-  std::string elements = join({rows, 16 * ((c.columns + 31) / 32)}, "i8");
+  std::string elements = join({rows, rowBytesOf(c)}, "i8");
   std::string scales = join(
       {rows < 0 ? -1 : (rows + 127) / 128, (blocks + 3) / 4, 32, 4, 4}, "i8");
   std::string signs;
@@ -187,14 +193,15 @@ Reference quantize(const Case &c, const Input &input) {
                            tensorScale, codes.data(), scales.data());
   Reference expected;
   expected.tensorScale = tensorScale;
-  size_t rowBytes = 16 * ((c.columns + 31) / 32);
+  size_t rowBytes = rowBytesOf(c);
+  bool isByte = numerics::elementBits(format.element) == 8;
   expected.elements.resize(c.rows * rowBytes);
   expected.isOpen.resize(c.rows * rowBytes);
   for (int64_t row = 0; row < c.rows; ++row)
     for (int64_t column = 0; column < c.columns; ++column) {
-      size_t byte = row * rowBytes + column / 2;
+      size_t byte = row * rowBytes + (isByte ? column : column / 2);
       size_t index = row * c.columns + column;
-      expected.elements[byte] |= codes[index] << (column % 2 * 4);
+      expected.elements[byte] |= codes[index] << (isByte ? 0 : column % 2 * 4);
       if (numerics::isScaleNaN(format.scale, scales[index / format.blockCols]))
         expected.isOpen[byte] = true;
     }
@@ -359,6 +366,41 @@ TEST(QuantizeKernels, ComputedTensorScale) {
   c.rows = 9;
   c.saturatesInf = true;
   check("sm_90a", c);
+}
+
+TEST(QuantizeKernels, OddNumbersOfBlocks) {
+  // Half of the last thread's elements do not exist; a row is padded.
+  for (const char *target : kTargets)
+    for (int64_t columns : {16, 48, 112}) {
+      check(target, {"nvfp4", "absmax", 9, columns, "bf16", 16});
+      check(target, {"nvfp4", "four_over_six", 9, columns, "f32"});
+    }
+}
+
+TEST(QuantizeKernels, MXFP8) {
+  for (const char *target : kTargets)
+    for (const char *format : {"mxfp8e4m3", "mxfp8e5m2"})
+      for (const char *rule : {"floor", "rceil", "even"})
+        for (int64_t rotation : {0, 32, 128})
+          check(target, {format, rule, 18, 128, "bf16", rotation});
+  check("sm_90a", {"mxfp8e4m3", "even", 133, 160, "f32", 16});
+}
+
+TEST(QuantizeKernels, Search) {
+  for (const char *target : kTargets)
+    for (const char *format : {"nvfp4", "mxfp4"})
+      for (int64_t rotation : {0, 16, 64})
+        check(target, {format, "search", 18, 128, "bf16", rotation});
+  check("sm_90a", {"nvfp4", "search", 9, 48, "f32"});
+  check("sm_90a", {"mxfp4", "search", 9, 64, "f32", 32});
+  for (float scale : {0x1.fffffep-12f, 0x1p-70f, 0x1p+100f, 0x1p-140f}) {
+    Case c{"nvfp4", "search", 18, 64, "f32", 16};
+    c.tensorScale = scale;
+    check("sm_90a", c);
+  }
+  Case c{"nvfp4", "search", 9, 64, "bf16"};
+  c.tensorScale = 0;
+  check("sm_120a", c);
 }
 
 TEST(QuantizeKernels, BlocksLoopOverTiles) {

@@ -139,10 +139,12 @@ struct LaunchOptions {
   bool trapUninitialized = true;
   /// Hold tcgen05.ld and st to the letter of the ISA: registers of a load are
   /// undefined until tcgen05.wait::ld, a store need not have happened before
-  /// tcgen05.wait::st, and loading what a tensor-core operation wrote needs a
-  /// tcgen05.fence::after_thread_sync. Kernels of CUTLASS 4.7 omit all three,
-  /// so by default an instruction waits for the registers that it uses and
-  /// stores happen at once.
+  /// tcgen05.wait::st, loading what a tensor-core operation wrote needs a
+  /// tcgen05.fence::after_thread_sync, and so does an operation on what other
+  /// warps loaded or stored, which they must end with a
+  /// tcgen05.fence::before_thread_sync. Kernels of CUTLASS 4.7 omit them, so by
+  /// default an instruction waits for the registers that it uses and stores
+  /// happen at once.
   bool strictTensorMemory = false;
   /// Count shared-memory bank conflicts (costs time).
   bool countBankConflicts = false;

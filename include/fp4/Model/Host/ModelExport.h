@@ -29,10 +29,24 @@ struct ExportOptions {
   Recipe recipe;
   /// For the report, and to recognize the run that is continued.
   std::string recipeName;
+  /// The texts behind `recipe.overrides`, for the same purpose.
+  std::vector<std::string> overrides;
   CalibrationOptions calibration;
   /// If there are some, the report tells the perplexity of both models on them.
   std::vector<int32_t> validation;
 };
+
+/// Lets the layers whose whole names match a regular expression have their
+/// weights quantized by another preset of the Quantization library; `text` is
+/// PATTERN=PRESET. The first text that matches a layer counts. Fails on a
+/// pattern that matches no layer of the model.
+Status addOverride(Recipe &recipe, const ModelConfig &config,
+                   const std::string &text);
+
+/// Writes the float model with rotations of `block` channels in its weights
+/// (RotationFusion.h) as a float32 checkpoint. `output` must not exist.
+Status exportFusedModel(const ModelDirectory &model, size_t block,
+                        const std::string &output);
 
 /// `output` must not exist.
 Status exportModel(mlir::MLIRContext &context, const ModelDirectory &model,

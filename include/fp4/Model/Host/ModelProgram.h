@@ -44,8 +44,12 @@ public:
   /// Names of the fp4.parameter operations, in the order of the program.
   const std::vector<std::string> &parameters() const { return names; }
   /// `values` are those of `parameters`, in their order.
-  Expected<std::vector<NDArray>> run(const NDArray &input,
+  Expected<std::vector<NDArray>> run(std::vector<NDArray> inputs,
                                      const std::vector<NDArray> &values) const;
+  Expected<std::vector<NDArray>> run(const NDArray &input,
+                                     const std::vector<NDArray> &values) const {
+    return run(std::vector<NDArray>{input}, values);
+  }
 
 private:
   ModelProgram(HostProgram program, std::string entry,

@@ -39,6 +39,10 @@ struct BlockVariant {
   ModuleRewrite rewrite;
   /// Values of parameters of one layer that are not those of the model.
   std::function<Expected<Parameters>(int64_t layer)> parameters;
+  /// If there is one, it runs the blocks, and the members above are not used.
+  std::function<Status(int64_t layer, Batches &states, unsigned threads,
+                       const Progress &progress)>
+      runBlock;
 };
 
 Expected<PerplexityResult> measurePerplexity(mlir::MLIRContext &context,

@@ -41,7 +41,13 @@ struct ExpectedOutput {
   NDArray array;
   /// The exact values in double precision, and how far a float32 accumulation
   /// in any order may be from each. Empty: the bytes must be equal.
-  std::vector<double> values, bounds;
+  std::vector<double> values = {}, bounds = {};
+  /// Only the largest entry has to be that of `array`, in bytes or, with one
+  /// entry of `values`, within its bound (f32 alone; NaN is larger than
+  /// infinity): the kernel may leave it where it likes.
+  bool isLargest = false;
+  /// Arrays like `array`: without `values`, each entry may be that of any.
+  std::vector<NDArray> alternatives = {};
   /// Of equal bytes: the bits that are compared, all if it is empty. Codes of
   /// values that lie at a threshold within their bound are not.
   std::vector<uint8_t> mask = {};

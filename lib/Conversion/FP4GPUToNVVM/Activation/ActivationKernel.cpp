@@ -13,10 +13,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "ActivationKernel.h"
+#include "../KernelFunction.h"
 #include "ActivationABI.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include <cmath>
 
 using namespace mlir;
@@ -25,42 +25,13 @@ namespace fp4::gpu {
 
 using Values = KernelBuilder::Values;
 
-void ActivationKernel::emitScalars() {
-  for (Operation &op : plan.kernel.getBody().front()) {
-    if (isa<ForTilesOp, ReturnOp>(op))
-      continue;
-    if (auto load = dyn_cast<memref::LoadOp>(op)) {
-      Value pointer = mapping.lookup(load.getMemRef());
-      mapping.map(load.getResult(), b.load(load.getType(), pointer, 4));
-      continue;
-    }
-    if (auto scale = dyn_cast<TensorScaleOp>(op)) {
-      mapping.map(scale.getResult(), emitTensorScale(scale));
-      continue;
-    }
-    b.clone(op, mapping);
-  }
-}
-
-Value ActivationKernel::rows() {
-  int64_t rows = plan.forTiles.getStaticSizes()[0];
-  return ShapedType::isDynamic(rows)
-             ? mapping.lookup(plan.forTiles.getDynamicSizes()[0])
-             : b.i32(rows);
-}
-
 //===----------------------------------------------------------------------===//
 // Places
 //===----------------------------------------------------------------------===//
 
-/// The place of this thread in task (tile, part), parts counting fastest and
-/// then columns, so that blocks that run together share rows.
-ActivationKernel::Place ActivationKernel::findPlace(Value task) {
+ActivationKernel::Place ActivationKernel::findPlace(Value m, Value n,
+                                                    Value part) {
   int64_t lanes = plan.getLanesPerRow(), parts = plan.getParts();
-  int64_t tiles = llvm::divideCeil(plan.getColumns(), plan.getTileColumns());
-  Value part = b.rem(task, b.i32(parts));
-  Value tile = b.div(task, b.i32(parts));
-  Value n = b.rem(tile, b.i32(tiles)), m = b.div(tile, b.i32(tiles));
   Value thread = b.threadId();
   Value slot = b.div(thread, b.i32(lanes));
   Value lane = b.rem(thread, b.i32(lanes));
@@ -70,7 +41,7 @@ ActivationKernel::Place ActivationKernel::findPlace(Value task) {
   place.row = b.add(b.mul(m, kScaleTileRows), inTile);
   place.column = b.add(b.mul(n, plan.getTileColumns()),
                        b.mul(lane, ActivationPlan::kElementsPerThread));
-  Value isRow = b.less(place.row, rows());
+  Value isRow = b.less(place.row, emitSize(b, plan.forTiles, 0, mapping));
   auto isInside = [&](int64_t offset) {
     if (plan.getColumns() % plan.getTileColumns() == 0)
       return isRow;
@@ -91,10 +62,10 @@ ActivationKernel::Place ActivationKernel::findPlace(Value task) {
 //===----------------------------------------------------------------------===//
 
 /// 16 elements as vectors of 16 bytes.
-Values ActivationKernel::loadHalf(Value array, Value index) {
-  Type element = cast<MemRefType>(array.getType()).getElementType();
-  int64_t perVector = 128 / element.getIntOrFloatBitWidth();
-  Value pointer = b.at(mapping.lookup(array), index, element);
+Values ActivationKernel::loadHalf(const Source &source, Value index) {
+  Type element = source.getElementType();
+  int64_t perVector = source.getVectorSize();
+  Value pointer = b.at(mapping.lookup(source.array), index, element);
   Values vectors;
   for (int64_t i = 0; i < kHalf; i += perVector)
     vectors.push_back(b.load(VectorType::get(perVector, element),
@@ -102,79 +73,113 @@ Values ActivationKernel::loadHalf(Value array, Value index) {
   return vectors;
 }
 
-/// The vectors of `types` for each half, zeros outside.
-Values ActivationKernel::loadVectors(const Place &place, ArrayRef<Type> types) {
+/// The vectors of all sources for each half, zeros outside.
+Values ActivationKernel::loadVectors(const Place &place,
+                                     ArrayRef<Source> sources) {
   // 64-bit: an input can have more than 2^31 elements.
   Value start = b.createOrFold<arith::MulIOp>(b.extend(place.row),
                                               b.i64(plan.getColumns()));
-  Value first = b.createOrFold<arith::AddIOp>(start, b.extend(place.column));
-  Value second = b.createOrFold<arith::AddIOp>(first, b.i64(kHalf));
-  auto loadInputs = [&](Values &vectors, Value index) {
-    for (Value input : plan.getInputs())
-      llvm::append_range(vectors, loadHalf(input, index));
-  };
-  auto loadIf = [&](Value isInside, ArrayRef<Value> indices) {
-    SmallVector<Type> all;
-    for (size_t i = 0; i < indices.size(); ++i)
-      llvm::append_range(all, types);
+  Value column = b.extend(place.column);
+  auto loadIf = [&](Value isInside, ArrayRef<int64_t> offsets) {
+    SmallVector<Type> types;
+    for (size_t i = 0; i < offsets.size(); ++i)
+      for (const Source &source : sources)
+        types.append(
+            kHalf / source.getVectorSize(),
+            VectorType::get(source.getVectorSize(), source.getElementType()));
     return b.choose(
-        isInside, all,
+        isInside, types,
         [&] {
           Values vectors;
-          for (Value index : indices)
-            loadInputs(vectors, index);
+          for (int64_t offset : offsets)
+            for (const Source &source : sources) {
+              Value index =
+                  b.createOrFold<arith::AddIOp>(column, b.i64(offset));
+              if (!source.isVector)
+                index = b.createOrFold<arith::AddIOp>(start, index);
+              llvm::append_range(vectors, loadHalf(source, index));
+            }
           return vectors;
         },
         [&] {
           Values zeros;
-          for (Type type : all)
+          for (Type type : types)
             zeros.push_back(LLVM::ZeroOp::create(b, type));
           return zeros;
         });
   };
   if (place.isFirstInside == place.isSecondInside)
-    return loadIf(place.isFirstInside, {first, second});
-  Values vectors = loadIf(place.isFirstInside, first);
-  vectors.append(loadIf(place.isSecondInside, second));
+    return loadIf(place.isFirstInside, {0, kHalf});
+  Values vectors = loadIf(place.isFirstInside, {0});
+  vectors.append(loadIf(place.isSecondInside, {kHalf}));
   return vectors;
 }
 
-/// The body's result for each element.
-Values ActivationKernel::emitBody(ArrayRef<Values> inputs) {
-  Block &body = plan.getBody();
-  Values results;
-  for (size_t i = 0; i < inputs[0].size(); ++i) {
-    IRMapping local = mapping;
-    for (auto [input, argument] : llvm::zip(inputs, body.getArguments()))
-      local.map(argument, input[i]);
-    for (Operation &op : body.without_terminator())
-      b.clone(op, local);
-    results.push_back(
-        local.lookupOrDefault(cast<YieldOp>(body.back()).getValues()[0]));
-  }
-  return results;
+/// The 32 elements of a thread from each source.
+SmallVector<Values> ActivationKernel::loadSources(const Place &place,
+                                                  ArrayRef<Source> sources) {
+  Values vectors = loadVectors(place, sources);
+  SmallVector<Values> elements(sources.size());
+  size_t next = 0;
+  for (int64_t half = 1; half <= 2; ++half)
+    for (Values &list : elements)
+      while (list.size() < size_t(half * kHalf))
+        llvm::append_range(list, b.unpack(vectors[next++]));
+  return elements;
+}
+
+/// What the operations of a region make of `arguments`.
+Value ActivationKernel::emitRegion(Block &body, ValueRange arguments) {
+  IRMapping local = mapping;
+  local.map(body.getArguments(), arguments);
+  for (Operation &op : body.without_terminator())
+    b.clone(op, local);
+  return local.lookupOrDefault(cast<YieldOp>(body.back()).getValues()[0]);
 }
 
 /// The 32 values of a thread as the body computes them from elements, or from
 /// zeros outside.
 Values ActivationKernel::loadValues(const Place &place) {
-  SmallVector<Type> types;
-  for (Value input : plan.getInputs()) {
-    Type element = cast<MemRefType>(input.getType()).getElementType();
-    int64_t perVector = 128 / element.getIntOrFloatBitWidth();
-    types.append(kHalf / perVector, VectorType::get(perVector, element));
-  }
-  Values vectors = loadVectors(place, types);
+  SmallVector<Source> sources;
+  for (Value input : plan.getInputs())
+    sources.push_back({input, /*isVector=*/false});
+  for (Value vector : plan.getVectors())
+    sources.push_back({vector, /*isVector=*/true});
+  SmallVector<Values> elements = loadSources(place, sources);
   Values values;
-  size_t next = 0;
-  for (int64_t half = 0; half < 2; ++half) {
-    SmallVector<Values> inputs(plan.getInputs().size());
-    for (Values &input : inputs)
-      while (input.size() < kHalf)
-        llvm::append_range(input, b.unpack(vectors[next++]));
-    llvm::append_range(values, emitBody(inputs));
+  for (int64_t i = 0; i < ActivationPlan::kElementsPerThread; ++i) {
+    Values arguments;
+    for (const Values &list : elements)
+      arguments.push_back(list[i]);
+    if (place.factor)
+      arguments.push_back(place.factor);
+    values.push_back(emitRegion(plan.getBody(), arguments));
   }
   return values;
+}
+
+/// What the region `row` makes of the sum of squares of this thread's row. A
+/// lane adds its elements in order, with fused multiply-adds; the sums of lanes
+/// meet in pairs.
+Value ActivationKernel::emitRowFactor(Value m, Value part) {
+  Source input = {plan.getInputs().front(), /*isVector=*/false};
+  Values zero = {b.f32(0.0f)};
+  Value sum =
+      b.forLoop(b.i32(0), b.i32(plan.getColumnTiles()), b.i32(1), zero,
+                [&](Value n, ValueRange carried) -> Values {
+                  Value sum = carried[0];
+                  Values elements =
+                      loadSources(findPlace(m, n, part), input).front();
+                  for (Value value : elements) {
+                    if (!value.getType().isF32())
+                      value = arith::ExtFOp::create(b, b.getF32Type(), value);
+                    sum = b.fma(value, value, sum);
+                  }
+                  return {sum};
+                })[0];
+  for (int64_t mask = 1; mask < plan.getLanesPerRow(); mask *= 2)
+    sum = b.plus(sum, b.shuffleXor(sum, mask));
+  return emitRegion(*plan.getRow(), sum);
 }
 
 //===----------------------------------------------------------------------===//
@@ -277,19 +282,23 @@ void ActivationKernel::saturate(Values &values) {
 
 void ActivationKernel::storeElements(const Place &place,
                                      ArrayRef<QuantizedBlock> blocks) {
+  constexpr int64_t perStore = 4;
   Values words;
   for (const QuantizedBlock &block : blocks)
     llvm::append_range(words, block.words);
-  int64_t rowBytes = plan.quantize.getElements().getType().getDimSize(1) / 2;
+  Value array = plan.quantize.getElements();
+  auto type = cast<MemRefType>(array.getType());
+  int64_t bits = type.getElementTypeBitWidth();
+  int64_t rowBytes = type.getDimSize(1) * bits / 8;
   b.ifThen(place.isFirstInside, [&] {
     Value start =
         b.createOrFold<arith::MulIOp>(b.extend(place.row), b.i64(rowBytes));
-    Value index = b.createOrFold<arith::AddIOp>(
-        start, b.extend(b.shiftRight(place.column, 1)));
-    b.store(
-        b.pack(words),
-        b.at(mapping.lookup(plan.quantize.getElements()), index, b.getI8Type()),
-        16);
+    Value inRow = bits == 8 ? place.column : b.shiftRight(place.column, 1);
+    Value index = b.createOrFold<arith::AddIOp>(start, b.extend(inRow));
+    Value pointer = b.at(mapping.lookup(array), index, b.getI8Type());
+    for (size_t i = 0; i < words.size(); i += perStore)
+      b.store(b.pack(ArrayRef(words).slice(i, perStore)),
+              b.at(pointer, static_cast<int64_t>(4 * i)), 16);
   });
 }
 
@@ -306,20 +315,28 @@ void ActivationKernel::storeScales(const Place &place,
   Value offset =
       getScaleOffset(b, place.row, b.div(place.column, b.i32(block)),
                      plan.quantize.getScales().getType().getDimSize(1));
-  unsigned bytes = blocks.size();
-  b.store(
-      b.truncate(codes, 8 * bytes),
-      b.at(mapping.lookup(plan.quantize.getScales()), offset, b.getI8Type()),
-      bytes);
+  auto store = [&] {
+    unsigned bytes = blocks.size();
+    b.store(
+        b.truncate(codes, 8 * bytes),
+        b.at(mapping.lookup(plan.quantize.getScales()), offset, b.getI8Type()),
+        bytes);
+  };
+  // A tile wider than four blocks may end behind the padding.
+  int64_t padded =
+      plan.quantize.getScales().getType().getDimSize(1) * 4 * block;
+  if (padded % plan.getTileColumns() == 0)
+    store();
+  else
+    b.ifThen(b.less(place.column, b.i32(padded)), store);
 }
 
 void ActivationKernel::emitQuantize(const Place &place, ArrayRef<Value> values,
                                     float norm) {
   numerics::BlockFormat format = plan.quantize.getFormat().getBlockFormat();
   BlockQuantizer quantizer(
-      b, format.scale,
-      static_cast<numerics::ScaleRule>(plan.quantize.getRule()), norm,
-      plan.arch->family != GPUFamily::SM90);
+      b, format, static_cast<numerics::ScaleRule>(plan.quantize.getRule()),
+      norm, plan.arch->family != GPUFamily::SM90);
   if (Value scale = plan.quantize.getTensorScale())
     quantizer.setTensorScale(mapping.lookup(scale));
   SmallVector<QuantizedBlock> blocks;
@@ -334,26 +351,46 @@ Values ActivationKernel::prepareValues(const Place &place, float &norm) {
   Values values = loadValues(place);
   rotate(values);
   norm = normalize(values);
+  if (plan.getMatrix())
+    transform(place, values);
   if (plan.saturatesInf())
     saturate(values);
   return values;
 }
 
+/// Parts count fastest and then columns, so that blocks that run together share
+/// rows; or, with sums over rows, the columns of a part follow one another.
 Values ActivationKernel::forTasks(
     Value blocks, ValueRange init,
     function_ref<Values(const Place &, ValueRange)> body) {
-  int64_t tiles = llvm::divideCeil(plan.getColumns(), plan.getTileColumns());
-  Value count =
-      b.mul(b.ceilDiv(rows(), kScaleTileRows), tiles * plan.getParts());
-  return b.forLoop(b.blockId(), count, blocks, init,
-                   [&](Value task, ValueRange carried) {
-                     return body(findPlace(task), carried);
-                   });
+  int64_t tiles = plan.getColumnTiles(), parts = plan.getParts();
+  Value rows = emitSize(b, plan.forTiles, 0, mapping);
+  Value count = b.mul(b.ceilDiv(rows, kScaleTileRows),
+                      plan.getRow() ? parts : tiles * parts);
+  return b.forLoop(
+      b.blockId(), count, blocks, init, [&](Value task, ValueRange carried) {
+        Value part = b.rem(task, b.i32(parts));
+        Value tile = b.div(task, b.i32(parts));
+        if (!plan.getRow()) {
+          Value n = b.rem(tile, b.i32(tiles)), m = b.div(tile, b.i32(tiles));
+          return body(findPlace(m, n, part), carried);
+        }
+        Value factor = emitRowFactor(tile, part);
+        return b.forLoop(b.i32(0), b.i32(tiles), b.i32(1), carried,
+                         [&](Value n, ValueRange inner) {
+                           Place place = findPlace(tile, n, part);
+                           place.factor = factor;
+                           return body(place, inner);
+                         });
+      });
 }
 
 void ActivationKernel::emit() {
   beginActivationFunction(b, plan, device, mapping);
-  emitScalars();
+  emitScalars(b, plan.kernel, mapping, [&](Operation &op) {
+    auto scale = dyn_cast<TensorScaleOp>(op);
+    return scale ? emitTensorScale(scale) : Value();
+  });
   if (plan.amax)
     emitAmax();
   else

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // One object per kernel; ActivationKernel.cpp loads, rotates and quantizes,
-// AmaxKernel.cpp has what a computed tensor scale needs.
+// MatrixTransform.cpp multiplies with given matrices, AmaxKernel.cpp has what a
+// computed tensor scale needs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -38,24 +39,51 @@ private:
     Value row, column;
     /// Whether the first 16 and the last 16 elements exist.
     Value isFirstInside, isSecondInside;
+    /// What the body gets for the row, or null.
+    Value factor;
+  };
+  /// An array that the body reads: a matrix, or a vector along the columns.
+  struct Source {
+    Value array;
+    bool isVector;
+
+    mlir::Type getElementType() const {
+      return mlir::cast<mlir::MemRefType>(array.getType()).getElementType();
+    }
+    /// Elements of 16 bytes.
+    int64_t getVectorSize() const {
+      return 128 / getElementType().getIntOrFloatBitWidth();
+    }
   };
 
-  void emitScalars();
-  Value rows();
   /// The tasks of this block, one of `blocks`, carrying `init`.
   Values
   forTasks(Value blocks, mlir::ValueRange init,
            llvm::function_ref<Values(const Place &, mlir::ValueRange)> body);
-  Place findPlace(Value task);
+  /// The place of this thread in part `part` of tile (m, n).
+  Place findPlace(Value m, Value n, Value part);
 
-  Values loadHalf(Value array, Value index);
-  Values loadVectors(const Place &place, mlir::ArrayRef<mlir::Type> types);
+  Values loadHalf(const Source &source, Value index);
+  Values loadVectors(const Place &place, llvm::ArrayRef<Source> sources);
+  llvm::SmallVector<Values> loadSources(const Place &place,
+                                        llvm::ArrayRef<Source> sources);
   Values loadValues(const Place &place);
-  Values emitBody(mlir::ArrayRef<Values> inputs);
+  Value emitRegion(mlir::Block &body, mlir::ValueRange arguments);
+  Value emitRowFactor(Value m, Value part);
   void rotate(Values &values);
   void flipSigns(Values &values, llvm::ArrayRef<int8_t> signs);
   void rotateAcrossLanes(Values &values);
   float normalize(Values &values);
+
+  //===--------------------------------------------------------------------===//
+  // Given matrices (MatrixTransform.cpp)
+  //===--------------------------------------------------------------------===//
+  void transform(const Place &place, Values &values);
+  Value findMatrix(const Place &place, int64_t offset);
+  void multiply(Value rows, llvm::ArrayRef<Value> values,
+                llvm::MutableArrayRef<Value> sums);
+  Values transformAcrossLanes(const Place &place, llvm::ArrayRef<Value> values);
+
   void saturate(Values &values);
   Values prepareValues(const Place &place, float &norm);
 

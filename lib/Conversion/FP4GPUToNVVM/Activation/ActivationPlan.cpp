@@ -48,8 +48,12 @@ static LogicalResult checkTile(ActivationPlan &plan) {
   if (plan.quantize)
     least =
         std::max<int64_t>(least, 4 * plan.quantize.getFormat().getBlockCols());
-  int64_t columns = std::max(least, plan.getRotation());
-  if (schedule.getTileM() != kScaleTileRows || schedule.getTileN() != columns ||
+  int64_t columns =
+      std::max({least, plan.getRotation(), plan.getMatrixBlock()});
+  int64_t tileN = schedule.getTileN();
+  bool isWider = plan.getRow() && llvm::isPowerOf2_64(tileN) &&
+                 tileN > columns && tileN <= ActivationPlan::kLargestTile;
+  if (schedule.getTileM() != kScaleTileRows || (tileN != columns && !isWider) ||
       schedule.getTileK() != 1)
     return plan.kernel.emitOpError()
            << "expected a schedule with the tile " << kScaleTileRows << "x"
@@ -80,6 +84,9 @@ FailureOr<ActivationPlan> planActivation(KernelOp kernel, const GPUArch &arch) {
     return plan.forTiles.emitOpError(
         "expected one fp4gpu.quantize or fp4gpu.amax and nothing else");
   SmallVector<Value> arrays(plan.getInputs());
+  llvm::append_range(arrays, plan.getVectors());
+  if (Value matrix = plan.getMatrix())
+    arrays.push_back(matrix);
   if (plan.quantize)
     arrays.append({plan.quantize.getElements(), plan.quantize.getScales()});
   else
@@ -87,6 +94,9 @@ FailureOr<ActivationPlan> planActivation(KernelOp kernel, const GPUArch &arch) {
   for (Value array : arrays)
     if (!isa<BlockArgument>(array))
       return op->emitOpError("expected kernel arguments as arrays");
+  if (plan.quantize && plan.quantize.getRule() == ScaleRule::Search &&
+      !isKernelFormat(plan.quantize.getFormat()))
+    return op->emitOpError("expected the rule 'search' with 4-bit elements");
   if (failed(checkTile(plan)))
     return failure();
   return plan;

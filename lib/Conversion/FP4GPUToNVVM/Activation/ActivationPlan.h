@@ -15,7 +15,8 @@
 //     row = 32 * (s % 4) + part * 32 / parts + s / 4,
 //
 // the order in which scales lie in a 128x4 tile, so that a warp stores them as
-// consecutive bytes.
+// consecutive bytes. Blocks take tiles one by one, or, where the body needs a
+// sum over the row, a part of a row of tiles.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +31,8 @@ namespace fp4::gpu {
 struct ActivationPlan {
   static constexpr int64_t kThreads = 256;
   static constexpr int64_t kElementsPerThread = 32;
+  /// Columns of a warp.
+  static constexpr int64_t kLargestTile = 32 * kElementsPerThread;
 
   KernelOp kernel;
   const GPUArch *arch;
@@ -44,8 +47,28 @@ struct ActivationPlan {
   mlir::ValueRange getInputs() {
     return quantize ? quantize.getInputs() : amax.getInputs();
   }
+  /// Vectors along the columns that the body reads too.
+  mlir::ValueRange getVectors() {
+    return quantize ? quantize.getColumns() : amax.getColumns();
+  }
+  /// Block-diagonal, or null.
+  mlir::Value getMatrix() {
+    return quantize ? quantize.getMatrix() : amax.getMatrix();
+  }
+  mlir::MemRefType getMatrixType() {
+    return mlir::cast<mlir::MemRefType>(getMatrix().getType());
+  }
+  /// Columns of a block of the matrix, 1 without.
+  int64_t getMatrixBlock() {
+    return getMatrix() ? getMatrixType().getShape().back() : 1;
+  }
   mlir::Block &getBody() {
     return quantize ? quantize.getBody().front() : amax.getBody().front();
+  }
+  /// What the sum of squares of a row becomes, or null.
+  mlir::Block *getRow() {
+    mlir::Region &row = quantize ? quantize.getRow() : amax.getRow();
+    return row.empty() ? nullptr : &row.front();
   }
   int64_t getRotation() {
     return (quantize ? quantize.getRotation() : amax.getRotation()).value_or(1);
@@ -64,12 +87,18 @@ struct ActivationPlan {
   /// rule that compares two scales keeps 32 values beside their candidates, and
   /// power-of-two scales of long rotations spill a few in 64 registers.
   int64_t getBlocksPerMultiprocessor() {
+    bool isFused =
+        getInputs().size() + getVectors().size() > 1 || getRow() || getMatrix();
     if (!quantize)
-      return 4;
-    if (quantize.getRule() == ScaleRule::FourOverSix)
+      return isFused ? 2 : 4;
+    if (quantize.getRule() == ScaleRule::FourOverSix ||
+        quantize.getRule() == ScaleRule::Search || isFused)
       return 2;
     return quantize.getRule() != ScaleRule::AbsMax && getRotation() > 32 ? 3
                                                                          : 4;
+  }
+  int64_t getColumnTiles() {
+    return llvm::divideCeil(getColumns(), getTileColumns());
   }
   int64_t getTileColumns() { return kernel.getSchedule().getTileN(); }
   int64_t getLanesPerRow() { return getTileColumns() / kElementsPerThread; }

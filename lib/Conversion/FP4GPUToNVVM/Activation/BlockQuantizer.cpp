@@ -128,23 +128,30 @@ Value BlockQuantizer::largestBits(ArrayRef<Value> values) {
   return norm == 1.0f ? largest : b.bits(b.times(b.real(largest), norm));
 }
 
-/// Codes of finite blocks stay below 254, since e2m1 reaches 2^2.
+Value BlockQuantizer::exponentCode(Value bits) {
+  int64_t maxExponent = numerics::elementMaxExponent(format.element);
+  return b.maxInt(b.add(b.shiftRight(bits, 23), -maxExponent), b.i32(0));
+}
+
+/// Codes of finite blocks stay below 254, since elements reach 2^2 and more.
 Value BlockQuantizer::powerCode(Value amaxBits) {
-  constexpr int64_t maxExponent = 2, mantissaBits = 1;
-  Value from = rule == ScaleRule::Even
-                   ? b.add(amaxBits, int64_t(1) << (22 - mantissaBits))
-                   : amaxBits;
-  Value code = b.maxInt(b.add(b.shiftRight(from, 23), -maxExponent), b.i32(0));
+  int64_t mantissaBits = numerics::elementMantissaBits(format.element);
+  Value code =
+      exponentCode(rule == ScaleRule::Even
+                       ? b.add(amaxBits, int64_t(1) << (22 - mantissaBits))
+                       : amaxBits);
   if (rule != ScaleRule::RCeil)
     return code;
+  float largest = numerics::elementMaxFinite(format.element);
   Value power = b.real(b.shiftLeft(b.sub(b.i32(254), code), 23));
-  Value clips = b.isGreater(b.times(b.real(amaxBits), power), b.f32(6.0f));
+  Value clips = b.isGreater(b.times(b.real(amaxBits), power), b.f32(largest));
   return b.select(clips, b.add(code, 1), code);
 }
 
 QuantizedBlock BlockQuantizer::quantizePowerOfTwo(ArrayRef<Value> values) {
   Value amaxBits = largestBits(values);
-  Value code = powerCode(amaxBits);
+  Value code = rule == ScaleRule::Search ? searchPowerCode(values, amaxBits)
+                                         : powerCode(amaxBits);
   Value isFinite = b.less(amaxBits, b.i32(kInfBits));
   // Its reciprocal is a float too: dividing is multiplying.
   Value inverse = b.real(b.shiftLeft(b.sub(b.i32(254), code), 23));
@@ -152,8 +159,9 @@ QuantizedBlock BlockQuantizer::quantizePowerOfTwo(ArrayRef<Value> values) {
   Values quotients;
   for (Value value : values)
     quotients.push_back(b.times(value, inverse));
-  // Only floor leaves quotients of 7 and more.
-  return {encode(quotients, quotients, rule == ScaleRule::Floor),
+  // Only these leave quotients of 7 and more.
+  bool canExceed = rule == ScaleRule::Floor || rule == ScaleRule::Search;
+  return {encode(quotients, quotients, canExceed),
           b.select(isFinite, code, b.i32(0xFF))};
 }
 
@@ -176,8 +184,11 @@ Value BlockQuantizer::mantissaCode(Value amaxBits, float target) {
   return b.maxInt(b.encodeE4M3(quotient[0]), b.i32(1));
 }
 
-/// The code as a float is 2^-120 of its value, subnormal codes included.
+/// An e4m3 code as a float is 2^-120 of its value, subnormal codes included.
 Value BlockQuantizer::divisorOf(Value code) {
+  if (format.scale == numerics::ScaleFormat::E8M0)
+    return b.real(
+        b.select(b.equal(code, 0), b.i32(0x00400000), b.shiftLeft(code, 23)));
   Value decoded = b.times(b.real(b.shiftLeft(code, 20)), 0x1p120f);
   return b.times(decoded, tensorScale);
 }
@@ -198,7 +209,9 @@ QuantizedBlock BlockQuantizer::quantizeMantissa(ArrayRef<Value> values) {
   constexpr int64_t codeOfOne = 0x38, codeOfNaN = 0x7F;
   Value amaxBits = largestBits(values);
   Value code = rule == ScaleRule::FourOverSix ? fourOrSixCode(values, amaxBits)
-                                              : mantissaCode(amaxBits, 6.0f);
+               : rule == ScaleRule::Search
+                   ? searchMantissaCode(values, amaxBits)
+                   : mantissaCode(amaxBits, 6.0f);
   code = b.select(b.equal(amaxBits, 0), b.i32(codeOfOne), code);
   code = b.select(b.less(amaxBits, b.i32(kInfBits)), code, b.i32(codeOfNaN));
   Value divisor = divisorOf(code);
@@ -239,8 +252,9 @@ QuantizedBlock BlockQuantizer::quantizeMantissa(ArrayRef<Value> values) {
 }
 
 QuantizedBlock BlockQuantizer::quantize(ArrayRef<Value> values) {
-  return scale == numerics::ScaleFormat::E8M0 ? quantizePowerOfTwo(values)
-                                              : quantizeMantissa(values);
+  return format.scale == numerics::ScaleFormat::E8M0
+             ? quantizePowerOfTwo(values)
+             : quantizeMantissa(values);
 }
 
 //===----------------------------------------------------------------------===//
@@ -293,9 +307,21 @@ Value BlockQuantizer::encodeEight(ArrayRef<Value> quotients,
   return b.bitOr(word, gatherSigns(signs));
 }
 
+/// Four codes of 8 bits; the conversion saturates.
+Value BlockQuantizer::encodeFour(ArrayRef<Value> quotients) {
+  Value low = b.encodeF8Pair(quotients[0], quotients[1], format.element);
+  Value high = b.encodeF8Pair(quotients[2], quotients[3], format.element);
+  return b.bitOr(low, b.shiftLeft(high, 16));
+}
+
 Values BlockQuantizer::encode(ArrayRef<Value> quotients, ArrayRef<Value> signs,
                               bool canExceed) {
   Values words;
+  if (format.element != numerics::ElementFormat::E2M1) {
+    for (size_t i = 0; i < quotients.size(); i += 4)
+      words.push_back(encodeFour(quotients.slice(i, 4)));
+    return words;
+  }
   for (size_t i = 0; i < quotients.size(); i += 8)
     words.push_back(
         encodeEight(quotients.slice(i, 8), signs.slice(i, 8), canExceed));

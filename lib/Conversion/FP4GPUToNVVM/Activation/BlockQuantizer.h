@@ -20,7 +20,7 @@
 namespace fp4::gpu {
 
 struct QuantizedBlock {
-  /// Eight codes each.
+  /// Eight codes of 4 bits or four of 8 bits each.
   KernelBuilder::Values words;
   mlir::Value scaleCode;
 };
@@ -37,9 +37,9 @@ public:
 
   /// `norm` is a power of two that the values are still to be multiplied by;
   /// `hasConversion` says whether the target converts to e2m1.
-  BlockQuantizer(RealBuilder &builder, numerics::ScaleFormat scale,
+  BlockQuantizer(RealBuilder &builder, const numerics::BlockFormat &format,
                  numerics::ScaleRule rule, float norm, bool hasConversion)
-      : b(builder), scale(scale), rule(rule), norm(norm),
+      : b(builder), format(format), rule(rule), norm(norm),
         hasConversion(hasConversion) {}
 
   /// Once per thread: what depends on the tensor scale alone.
@@ -67,7 +67,10 @@ private:
   Value divide(Value x, const Reciprocal &reciprocal);
   Value isExtreme(Value x, int64_t firstExponent, int64_t lastExponent);
   Value isExtremeAmax(Value amax);
+  /// The scale times the tensor scale.
   Value divisorOf(Value code);
+  /// The E8M0 code `maxExponent` below the exponent of those bits.
+  Value exponentCode(Value bits);
   Value isRareDivisor(Value divisor, Value amaxBits, bool mustNotExceed);
   Quotients repair(llvm::ArrayRef<Value> values, Value divisor);
   /// `signs` are reals with the signs of the codes; conversions take those of
@@ -78,6 +81,7 @@ private:
                     llvm::ArrayRef<Value> signs, bool canExceed);
   Value roundedLine(Value quotient);
   Value gatherSigns(llvm::ArrayRef<Value> reals);
+  Value encodeFour(llvm::ArrayRef<Value> quotients);
 
   //===--------------------------------------------------------------------===//
   // Four over six (FourOverSix.cpp)
@@ -86,12 +90,23 @@ private:
   Value roundedMagnitude(Value quotient);
   Value estimateError(llvm::ArrayRef<Value> values, Value divisor);
   Value exactError(llvm::ArrayRef<Value> values, Value divisor);
+  /// The values, times `norm`.
+  Values normalized(llvm::ArrayRef<Value> values);
+  /// exactError of such values.
+  Value exactErrorOf(llvm::ArrayRef<Value> normalized, Value divisor);
+
+  //===--------------------------------------------------------------------===//
+  // Search (ScaleSearch.cpp)
+  //===--------------------------------------------------------------------===//
+  Value searchCode(llvm::ArrayRef<Value> values, Value first, Value last);
+  Value searchPowerCode(llvm::ArrayRef<Value> values, Value amaxBits);
+  Value searchMantissaCode(llvm::ArrayRef<Value> values, Value amaxBits);
 
   /// 1.5 * 2^23, to which integers are added exactly.
   static constexpr float kMagic = 12582912.0f;
 
   RealBuilder &b;
-  numerics::ScaleFormat scale;
+  numerics::BlockFormat format;
   numerics::ScaleRule rule;
   float norm;
   bool hasConversion;

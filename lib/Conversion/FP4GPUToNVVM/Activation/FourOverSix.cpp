@@ -64,11 +64,24 @@ Value BlockQuantizer::exactError(ArrayRef<Value> values, Value divisor) {
   return sum;
 }
 
-Value BlockQuantizer::fourOrSixCode(ArrayRef<Value> unscaled, Value amaxBits) {
+Values BlockQuantizer::normalized(ArrayRef<Value> unscaled) {
   Values values(unscaled);
   if (norm != 1.0f)
     for (Value &value : values)
       value = b.times(value, norm);
+  return values;
+}
+
+/// The repair divides by `norm` what it has not multiplied.
+Value BlockQuantizer::exactErrorOf(ArrayRef<Value> normalized, Value divisor) {
+  float saved = std::exchange(norm, 1.0f);
+  Value error = exactError(normalized, divisor);
+  norm = saved;
+  return error;
+}
+
+Value BlockQuantizer::fourOrSixCode(ArrayRef<Value> unscaled, Value amaxBits) {
+  Values values = normalized(unscaled);
   Value six = mantissaCode(amaxBits, 6.0f);
   Value four = mantissaCode(amaxBits, 4.0f);
   Value bySix = divisorOf(six), byFour = divisorOf(four);
@@ -87,11 +100,8 @@ Value BlockQuantizer::fourOrSixCode(ArrayRef<Value> unscaled, Value amaxBits) {
   Values takesFour = b.choose(
       isOpen, b.getI1Type(),
       [&]() -> Values {
-        // The repair divides by `norm` what it has not multiplied.
-        float saved = std::exchange(norm, 1.0f);
-        Value exactFour = exactError(values, byFour);
-        Value exactSix = exactError(values, bySix);
-        norm = saved;
+        Value exactFour = exactErrorOf(values, byFour);
+        Value exactSix = exactErrorOf(values, bySix);
         return {arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, exactFour,
                                       exactSix)};
       },

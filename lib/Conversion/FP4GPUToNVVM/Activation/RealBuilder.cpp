@@ -107,15 +107,22 @@ Value RealBuilder::permuteBytes(Value low, Value high, int64_t selector) {
 // Conversions
 //===----------------------------------------------------------------------===//
 
-Value RealBuilder::encodeE4M3(Value real) {
+Value RealBuilder::encodeF8Pair(Value low, Value high,
+                                numerics::ElementFormat format) {
+  Type type = Float8E4M3FNType::get(getContext());
+  if (format == numerics::ElementFormat::E5M2)
+    type = Float8E5M2Type::get(getContext());
   Value pair = NVVM::ConvertF32x2ToF8x2Op::create(
-      *this, getI16Type(), f32(0.0f), real,
+      *this, getI16Type(), high, low,
       NVVM::FPRoundingModeAttr::get(getContext(), NVVM::FPRoundingMode::RN),
       NVVM::SaturationModeAttr::get(getContext(),
                                     NVVM::SaturationMode::SATFINITE),
-      /*relu=*/getBoolAttr(false),
-      TypeAttr::get(Float8E4M3FNType::get(getContext())));
+      /*relu=*/getBoolAttr(false), TypeAttr::get(type));
   return arith::ExtUIOp::create(*this, getI32Type(), pair);
+}
+
+Value RealBuilder::encodeE4M3(Value real) {
+  return encodeF8Pair(real, f32(0.0f), numerics::ElementFormat::E4M3);
 }
 
 Value RealBuilder::encodeE2M1Pair(Value low, Value high) {
@@ -136,6 +143,11 @@ Value RealBuilder::truncate(Value a, unsigned width) {
 Value RealBuilder::shuffleXor(Value value, int64_t mask) {
   return NVVM::ShflOp::create(*this, value.getType(), i32(-1), value, i32(mask),
                               i32(31), NVVM::ShflKind::bfly, UnitAttr());
+}
+
+Value RealBuilder::shuffleFrom(Value value, Value lane) {
+  return NVVM::ShflOp::create(*this, value.getType(), i32(-1), value, lane,
+                              i32(31), NVVM::ShflKind::idx, UnitAttr());
 }
 
 Values RealBuilder::choose(Value condition, TypeRange types,

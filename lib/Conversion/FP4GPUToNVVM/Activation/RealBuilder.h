@@ -15,6 +15,7 @@
 #define FP4_LIB_CONVERSION_FP4GPUTONVVM_ACTIVATION_REALBUILDER_H
 
 #include "../KernelBuilder.h"
+#include "fp4/Numerics/ElementFormat.h"
 
 namespace fp4::gpu {
 
@@ -65,6 +66,9 @@ public:
   Value encodeE4M3(Value real);
   /// Two e2m1 codes in a byte, `low` in its low half; sm_100 and later.
   Value encodeE2M1Pair(Value low, Value high);
+  /// Two e4m3 or e5m2 codes in 16 bits, `low` in the low half; nearest, ties to
+  /// even, saturating.
+  Value encodeF8Pair(Value low, Value high, numerics::ElementFormat format);
   Value truncate(Value a, unsigned width);
 
   //===--------------------------------------------------------------------===//
@@ -72,6 +76,8 @@ public:
   //===--------------------------------------------------------------------===//
   /// The value of the lane whose number differs in `mask`.
   Value shuffleXor(Value value, int64_t mask);
+  /// The value of that lane.
+  Value shuffleFrom(Value value, Value lane);
   /// if (condition) then() else otherwise(), with results.
   Values choose(Value condition, mlir::TypeRange types,
                 llvm::function_ref<Values()> then,

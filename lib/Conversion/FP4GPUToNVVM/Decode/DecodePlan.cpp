@@ -31,6 +31,10 @@ LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
   FailureOr<DecodePlan> plan = planDecodeKernel(kernel, arch);
   if (failed(plan))
     return failure();
+  if (plan->isFolded && !plan->usesWarpgroups())
+    return kernel.emitOpError()
+           << "expected at least 4 warps for f8E4M3FN activations, got "
+           << plan->schedule;
   return plan->usesWarpgroups() ? lowerWarpgroupMatmul(*plan, device)
                                 : lowerStreamMatmul(*plan, device);
 }
@@ -54,6 +58,8 @@ FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel, const GPUArch &arch) {
               "'rhs' the second";
   plan.lhs = *lhs;
   plan.rhs = *rhs;
+  plan.hasDecodedWeight = true;
+  plan.isFolded = product.isFolded();
   plan.scaleKind = getFragmentUnitBytes(product.getFormat()) == 2304
                        ? ScaleKind::UE4M3
                        : ScaleKind::UE8M0;

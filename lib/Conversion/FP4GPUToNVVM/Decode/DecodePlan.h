@@ -18,15 +18,18 @@
 
 namespace fp4::gpu {
 
-/// Rows and depth of a unit of weights (fp4/Numerics/Fragments.h).
-inline constexpr int64_t kUnitRows = 64, kUnitDepth = 64;
-/// Where its scales begin.
-inline constexpr int64_t kUnitScales = 2048;
+/// Rows of a unit of weights (fp4/Numerics/Fragments.h, FoldedFragments.h), and
+/// bytes of a row of the activations beside it.
+inline constexpr int64_t kUnitRows = 64, kUnitRowBytes = 128;
 
 struct DecodePlan : KernelPlan {
   MmaDecodeOp product;
 
+  /// Whether weights and activations are f8E4M3FN rather than bf16.
+  bool isFolded = false;
+
   int64_t getUnitBytes() const { return rhs.getShape()[2]; }
+  int64_t getUnitDepth() const { return getFragmentUnitDepth(isFolded); }
   /// Units along the depth: of the matrix, of a stage, of a block's share.
   int64_t getUnits() const { return rhs.getSourceType().getDimSize(1); }
   int64_t getStageUnits() const { return rhs.getShape()[1]; }
@@ -36,13 +39,20 @@ struct DecodePlan : KernelPlan {
   }
   /// wgmma, whose warps own 16 columns each, rather than mma.sync.
   bool usesWarpgroups() const { return schedule.getWarpsN() > 1; }
+  /// With a balanced schedule, the rounds of the ring that a tile takes, and
+  /// the blocks that work at most: as many as the multiprocessors of an H200.
+  int64_t getTileRounds() const {
+    return llvm::divideCeil(getShareStages(), schedule.getStages());
+  }
+  static constexpr int64_t kMaxBlocks = 132;
   /// Stages that a block's share of a tile takes.
   int64_t getShareStages() const {
     return llvm::divideCeil(getShareUnits(), getStageUnits());
   }
   /// Whether every stage of every block is full.
   bool isEven() const {
-    return getUnits() % (schedule.getSplit() * getStageUnits()) == 0;
+    int64_t stages = schedule.getBalanced() ? schedule.getStages() : 1;
+    return getUnits() % (schedule.getSplit() * getStageUnits() * stages) == 0;
   }
 };
 

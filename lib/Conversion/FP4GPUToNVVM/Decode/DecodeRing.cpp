@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // See the header. Parities: slot s is filled P(s) times per tile, so before
-// round r of tile number t it has been filled t * P(s) + r times.
+// round r of tile number t it has been filled t * P(s) + r times. A balanced
+// schedule counts the rounds instead.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,20 +28,116 @@ void DecodeRing::init(int64_t consumers) {
   }
 }
 
-void DecodeRing::forTiles(function_ref<void(const DecodeTile &)> body) {
-  Value split = b.i32(plan.schedule.getSplit());
+std::pair<Value, Value> DecodeRing::countTiles() {
   Value rowTiles = b.ceilDiv(skeleton.size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(skeleton.size(1), plan.schedule.getTileN());
-  Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
+  return {b.createOrFold<arith::MulIOp>(rowTiles, columnTiles), rowTiles};
+}
+
+void DecodeRing::forTiles(function_ref<void(const DecodeTile &)> body) {
+  if (plan.schedule.getBalanced())
+    return forBalancedTiles(body);
+  auto [count, rowTiles] = countTiles();
+  Value split = b.i32(plan.schedule.getSplit());
   count = b.createOrFold<arith::MulIOp>(count, split);
-  Value zero = b.i32(0);
+  Value zero = b.i32(0), rows = rowTiles;
   b.forLoop(b.blockId(), count, b.gridSize(), zero,
             [&](Value share, ValueRange carried) -> Values {
               Value tile = b.div(share, split);
-              body({b.rem(tile, rowTiles), b.div(tile, rowTiles),
-                    b.rem(share, split), carried[0], tile});
+              DecodeTile t{b.rem(tile, rows),
+                           b.div(tile, rows),
+                           b.rem(share, split),
+                           carried[0],
+                           tile,
+                           {},
+                           {}};
+              body(t);
               return {b.add(carried[0], 1)};
             });
+}
+
+//===----------------------------------------------------------------------===//
+// Balanced tiles
+//===----------------------------------------------------------------------===//
+
+std::pair<Value, Value> DecodeRing::shareRounds() {
+  Value total = b.mul(countTiles().first, plan.getTileRounds());
+  Value blocks = b.i32(DecodePlan::kMaxBlocks);
+  Value grid = b.gridSize();
+  blocks = b.select(b.less(grid, blocks), grid, blocks);
+  return {b.div(total, blocks), b.rem(total, blocks)};
+}
+
+Value DecodeRing::beginOfBlock(Value block) {
+  auto [share, longer] = shareRounds();
+  Value before = b.select(b.less(block, longer), block, longer);
+  return b.add(b.createOrFold<arith::MulIOp>(block, share), before);
+}
+
+Value DecodeRing::blockOfRound(Value round) {
+  auto [share, longer] = shareRounds();
+  Value longShare = b.add(share, 1);
+  Value end = b.createOrFold<arith::MulIOp>(longer, longShare);
+  // All shares are longer ones where there are fewer rounds than blocks.
+  Value atLeast = b.select(b.less(b.i32(0), share), share, b.i32(1));
+  Value behind = b.div(b.createOrFold<arith::SubIOp>(round, end), atLeast);
+  return b.select(b.less(round, end), b.div(round, longShare),
+                  b.add(longer, behind));
+}
+
+void DecodeRing::forBalancedTiles(function_ref<void(const DecodeTile &)> body) {
+  auto [count, rowTiles] = countTiles();
+  int64_t tileRounds = plan.getTileRounds();
+  Value total = b.mul(count, tileRounds), rows = rowTiles, block = b.blockId();
+  // Blocks that are too many begin behind the end.
+  auto limit = [&](Value round) {
+    return b.select(b.less(round, total), round, total);
+  };
+  Value begin = limit(beginOfBlock(block));
+  Value end = limit(beginOfBlock(b.add(block, 1)));
+  Value perTile = b.i32(tileRounds);
+  b.forLoop(b.div(begin, perTile), b.ceilDiv(end, tileRounds), b.i32(1), {},
+            [&](Value tile, ValueRange) -> Values {
+              Value zero = b.i32(0), first = b.mul(tile, tileRounds);
+              Value skipped = b.createOrFold<arith::SubIOp>(begin, first);
+              Value left = b.createOrFold<arith::SubIOp>(end, first);
+              DecodeTile t{b.rem(tile, rows),
+                           b.div(tile, rows),
+                           zero,
+                           {},
+                           tile,
+                           b.select(b.less(first, begin), skipped, zero),
+                           b.select(b.less(left, perTile), left, perTile)};
+              t.round = b.createOrFold<arith::SubIOp>(
+                  b.add(first, t.firstRound), begin);
+              body(t);
+              return {};
+            });
+}
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+Values
+DecodeRing::runRound(const DecodeTile &tile, Value round, int64_t upTo,
+                     Values carried,
+                     function_ref<Values(const RingStage &, ValueRange)> body) {
+  int64_t slots = plan.schedule.getStages(), count = plan.getShareStages();
+  int64_t rounds = count / slots, rest = count % slots;
+  Value shareBegin = b.mul(tile.part, plan.getShareUnits());
+  if (tile.firstRound)
+    shareBegin = b.mul(tile.firstRound, slots * plan.getStageUnits());
+  for (int64_t slot = 0; slot < upTo; ++slot) {
+    int64_t fills = rounds + (slot < rest ? 1 : 0);
+    bool isOdd = tile.firstRound || fills % 2;
+    Value filled = isOdd ? b.add(round, tile.round) : round;
+    Value number = b.add(b.mul(round, slots), slot);
+    Value unit = b.add(shareBegin, b.mul(number, plan.getStageUnits()));
+    RingStage stage{slot, number, b.bitAnd(filled, 1), unit};
+    carried = body(stage, carried);
+  }
+  return carried;
 }
 
 Values DecodeRing::forStages(
@@ -48,27 +145,22 @@ Values DecodeRing::forStages(
     function_ref<Values(const RingStage &, ValueRange)> body) {
   int64_t slots = plan.schedule.getStages(), count = plan.getShareStages();
   int64_t rounds = count / slots, rest = count % slots;
-  Value shareBegin = b.mul(tile.part, plan.getShareUnits());
-  auto runRound = [&](Value round, int64_t upTo, Values carried) {
-    for (int64_t slot = 0; slot < upTo; ++slot) {
-      int64_t fills = rounds + (slot < rest ? 1 : 0);
-      Value filled = fills % 2 ? b.add(round, tile.round) : round;
-      Value number = b.add(b.mul(round, slots), slot);
-      Value unit = b.add(shareBegin, b.mul(number, plan.getStageUnits()));
-      RingStage stage{slot, number, b.bitAnd(filled, 1), unit};
-      carried = body(stage, carried);
-    }
-    return carried;
+  auto runRounds = [&](Value end) {
+    return b.forLoop(
+        b.i32(0), end, b.i32(1), init, [&](Value round, ValueRange values) {
+          return runRound(tile, round, slots, Values(values), body);
+        });
   };
+  // Whole rounds, so that slots are used equally often.
+  if (tile.firstRound)
+    return runRounds(
+        b.createOrFold<arith::SubIOp>(tile.endRound, tile.firstRound));
   Values carried(init);
   if (rounds == 1)
-    carried = runRound(b.i32(0), slots, carried);
+    carried = runRound(tile, b.i32(0), slots, carried, body);
   else if (rounds > 1)
-    carried = b.forLoop(b.i32(0), b.i32(rounds), b.i32(1), carried,
-                        [&](Value round, ValueRange values) {
-                          return runRound(round, slots, Values(values));
-                        });
-  return runRound(b.i32(rounds), rest, carried);
+    carried = runRounds(b.i32(rounds));
+  return runRound(tile, b.i32(rounds), rest, carried, body);
 }
 
 Value DecodeRing::countUnits(const DecodeTile &tile, const RingStage &stage) {
@@ -144,8 +236,8 @@ void DecodeRing::emitActivationProducer() {
         return {};
       }
       for (int64_t i = 0; i < plan.getStageUnits(); ++i)
-        b.copyTile(b.at(activations(stage.slot), i * rows * 2 * kUnitDepth),
-                   map, {b.mul(b.add(unit, i), kUnitDepth), row}, barrier);
+        b.copyTile(b.at(activations(stage.slot), i * rows * kUnitRowBytes), map,
+                   {b.mul(b.add(unit, i), plan.getUnitDepth()), row}, barrier);
       return {};
     });
   });

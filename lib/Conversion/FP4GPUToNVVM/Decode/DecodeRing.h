@@ -25,6 +25,9 @@ struct DecodeTile {
   mlir::Value m, n, part, round;
   /// The tile's number.
   mlir::Value index;
+  /// With a balanced schedule the share is some of the rounds of the ring that
+  /// the tile takes, and `round` counts rounds that the block had before.
+  mlir::Value firstRound, endRound;
 };
 
 /// A stage of a tile.
@@ -60,6 +63,10 @@ public:
   Value countUnits(const DecodeTile &tile, const RingStage &stage);
 
   void forTiles(llvm::function_ref<void(const DecodeTile &)> body);
+  /// Of a balanced schedule: rounds before those of block `block`, and the
+  /// block that has round `round`.
+  Value beginOfBlock(Value block);
+  Value blockOfRound(Value round);
   Values forStages(
       const DecodeTile &tile, mlir::ValueRange init,
       llvm::function_ref<Values(const RingStage &, mlir::ValueRange)> body);
@@ -71,6 +78,15 @@ public:
   void emitActivationProducer();
 
 private:
+  /// The number of tiles, and of those along the rows.
+  std::pair<Value, Value> countTiles();
+  /// Rounds that each block has, and the number of blocks that have one more.
+  std::pair<Value, Value> shareRounds();
+  void forBalancedTiles(llvm::function_ref<void(const DecodeTile &)> body);
+  Values runRound(
+      const DecodeTile &tile, Value round, int64_t upTo, Values carried,
+      llvm::function_ref<Values(const RingStage &, mlir::ValueRange)> body);
+
   DecodePlan &plan;
   KernelBuilder &b;
   KernelSkeleton &skeleton;

@@ -1,4 +1,4 @@
-//===- FragmentDecoder.cpp - 4-bit weights to bf16 in registers -----------===//
+//===- FragmentDecoder.cpp - 4-bit weights to bf16 or e4m3 ---------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -15,6 +15,7 @@
 #include "FragmentDecoder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 
@@ -25,9 +26,10 @@ static constexpr StringLiteral kConstantsName = "decode_factors";
 static constexpr int64_t kMask = 0x81C081C0;
 
 void FragmentDecoder::declare(Operation *device) {
-  // The last two are for UE4M3: 16 times a byte in both halves, and 2^97, the
-  // bf16 0x7000, in both.
-  int32_t values[] = {8, 64, 69, 0x00100010, 0x70007000, 0x00800080};
+  // For UE4M3: 16 times a byte in both halves, and 2^97, the bf16 0x7000, in
+  // both. The last three are for folded scales.
+  int32_t values[] = {8,          64, 69,         0x00100010, 0x70007000,
+                      0x00800080, 16, 0x08080800, 0x08080808};
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&device->getRegion(0).front());
   constants = SymbolTable::lookupSymbolIn(device, kConstantsName);
@@ -46,6 +48,9 @@ void FragmentDecoder::begin(Value lane, Value unitOffset, Value rowTile) {
   auto factor = [&](int64_t index) {
     return b.load(b.getI32Type(), b.at(base, 4 * index), 4);
   };
+  by16 = factor(6);
+  lowFactor = factor(7);
+  highFactor = factor(8);
   by8 = factor(0);
   by64 = factor(1);
   by69 = factor(2);
@@ -54,23 +59,75 @@ void FragmentDecoder::begin(Value lane, Value unitOffset, Value rowTile) {
   if (isUE4M3)
     scaleBase = factor(4);
   codesOffset = b.mul(lane, 16);
-  int64_t scaleBytes = isUE4M3 ? 8 : 4;
-  scalesOffset = b.mul(b.shiftRight(lane, 2), scaleBytes);
+  scalesOffset = b.mul(b.shiftRight(lane, 2), getScaleBytes());
   if (!unitOffset)
     return;
-  codesOffset = b.add(codesOffset, b.add(unitOffset, b.mul(rowTile, 512)));
-  scalesOffset =
-      b.add(scalesOffset, b.add(unitOffset, b.mul(rowTile, 8 * scaleBytes)));
+  int64_t codeBytes = plan.isFolded ? 1024 : 512;
+  codesOffset =
+      b.add(codesOffset, b.add(unitOffset, b.mul(rowTile, codeBytes)));
+  scalesOffset = b.add(scalesOffset,
+                       b.add(unitOffset, b.mul(rowTile, 8 * getScaleBytes())));
+}
+
+/// Scales of rows g and g + 8.
+int64_t FragmentDecoder::getScaleBytes() const {
+  return plan.isFolded || plan.scaleKind == ScaleKind::UE4M3 ? 8 : 4;
+}
+
+FragmentDecoder::Raw FragmentDecoder::loadFolded(Value unit, int64_t rowTile) {
+  auto i32 = b.getI32Type();
+  Raw raw;
+  for (int64_t half = 0; half < 2; ++half)
+    llvm::append_range(
+        raw.codes,
+        b.unpack(b.load(
+            VectorType::get(4, i32),
+            b.at(b.at(unit, codesOffset), rowTile * 1024 + half * 512), 16)));
+  Value scales = b.at(b.at(unit, scalesOffset), 4096 + rowTile * 64);
+  raw.scales = b.unpack(b.load(VectorType::get(2, i32), scales, 8));
+  return raw;
+}
+
+/// A byte permute picks each magnitude from the eight that there are: bytes of
+/// 0, 0.5, 1, ... 6 times 2^-5, whose exponents are raised by j.
+FragmentDecoder::Values FragmentDecoder::decodeFolded(const Raw &raw,
+                                                      int64_t step) {
+  auto times = [&](Value a, Value factor) {
+    return b.createOrFold<arith::MulIOp>(a, factor);
+  };
+  auto permute = [&](Value low, Value high, Value selector) -> Value {
+    return NVVM::PermuteOp::create(b, b.getI32Type(), low, high, selector,
+                                   NVVM::PermuteMode::DEFAULT);
+  };
+  auto withSigns = [&](Value magnitudes, Value signs) -> Value {
+    return b.createOrFold<arith::OrIOp>(magnitudes,
+                                        b.bitAnd(signs, 0x80808080));
+  };
+  Values fragment(4);
+  for (int64_t half = 0; half < 2; ++half) {
+    Value x = raw.codes[2 * step + half];
+    Value j = b.byteOf(raw.scales[half], step);
+    Value low = b.add(times(j, lowFactor), 0x14100800);
+    Value high = b.add(times(j, highFactor), 0x24201C18);
+    Value selector = b.bitAnd(x, 0x77777777);
+    fragment[half] = withSigns(permute(low, high, selector), x);
+    fragment[2 + half] = withSigns(
+        permute(low, high, b.shiftRight(selector, 16)), times(x, by16));
+  }
+  return fragment;
 }
 
 FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
+  if (plan.isFolded)
+    return loadFolded(unit, rowTile);
+  constexpr int64_t kUnitScales = 2048;
   bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
   auto i32 = b.getI32Type();
   Raw raw;
   Value codes = b.at(b.at(unit, codesOffset), rowTile * 512);
   raw.codes = b.unpack(b.load(VectorType::get(4, i32), codes, 16));
   Value scales = b.at(b.at(unit, scalesOffset),
-                      kUnitScales + rowTile * 8 * (isUE4M3 ? 8 : 4));
+                      kUnitScales + rowTile * 8 * getScaleBytes());
   if (isUE4M3)
     raw.scales = b.unpack(b.load(VectorType::get(2, i32), scales, 8));
   else
@@ -86,6 +143,8 @@ Value FragmentDecoder::scalePair(Value word, int64_t byte) {
 }
 
 FragmentDecoder::Values FragmentDecoder::decode(const Raw &raw, int64_t step) {
+  if (plan.isFolded)
+    return decodeFolded(raw, step);
   auto times = [&](Value a, Value factor) {
     return b.createOrFold<arith::MulIOp>(a, factor);
   };

@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Device code that loads a lane's codes and scales of 16 rows by 64 of the
-// depth and decodes them to fragments of operand A, exactly: 9 instructions for
-// eight codes, 4 more for their scales. fp4/Numerics/Fragments.h has the
-// layout and the identity.
+// Device code that loads a lane's codes and scales of 16 rows by the depth of a
+// unit and decodes them to fragments of operand A, exactly. To bf16 it takes 9
+// instructions for eight codes and 4 more for their scales, to e4m3 with folded
+// scales 10 in all. fp4/Numerics/Fragments.h and FoldedFragments.h have the
+// layouts and the identities.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,22 +35,27 @@ public:
   /// which costs nothing more; null for 0.
   void begin(Value lane, Value unitOffset = {}, Value rowTile = {});
 
-  /// A lane's part of 16 rows by 64 of the depth.
+  /// A lane's part of 16 rows of a unit.
   struct Raw {
     Values codes, scales;
   };
   /// `unit` is where a unit begins, `rowTile` which 16 of its rows.
   Raw load(Value unit, int64_t rowTile);
-  /// The fragment of 16 of the depth, `step` of four.
+  /// The fragment of a quarter of the depth, `step` of four.
   Values decode(const Raw &raw, int64_t step);
 
 private:
+  Raw loadFolded(Value unit, int64_t rowTile);
+  Values decodeFolded(const Raw &raw, int64_t step);
+  int64_t getScaleBytes() const;
   Value scalePair(Value word, int64_t byte);
 
   DecodePlan &plan;
   KernelBuilder &b;
   mlir::Operation *constants = nullptr;
   Value by8, by64, by69, scaleFactor, scaleBase;
+  /// For e4m3: 16 times, and eight times a byte in the upper three or in all.
+  Value by16, lowFactor, highFactor;
   Value codesOffset, scalesOffset;
 };
 

@@ -49,6 +49,11 @@ private:
   static constexpr int64_t kSumPitch = kUnitRows + 4;
 
   bool isSplit() const { return plan.schedule.getSplit() > 1; }
+  int64_t getSharedBytes() const {
+    return plan.getRingBytes() + 16 * plan.schedule.getStages() +
+           getExtraBytes();
+  }
+  void setPlan();
   int64_t getThreads() const { return 32 * (warps + 2); }
   int64_t getSumBytes() const { return warps * tileRows * kSumPitch * 4; }
   /// Elements that a thread finishes at a time.
@@ -102,8 +107,7 @@ LogicalResult StreamMatmul::check() {
     return plan.kernel.emitOpError()
            << "expected no split but one of 2 on sm_90a, got "
            << schedule.getSplit();
-  int64_t bytes =
-      plan.getRingBytes() + 16 * schedule.getStages() + getExtraBytes();
+  int64_t bytes = getSharedBytes();
   if (bytes > plan.arch->sharedBytes)
     return plan.kernel.emitOpError()
            << "expected at most " << plan.arch->sharedBytes
@@ -291,8 +295,17 @@ void StreamMatmul::emitConsumer(Value thread, Value lane, Value warp) {
   });
 }
 
-void StreamMatmul::emit(Operation *device) {
+void StreamMatmul::setPlan() {
+  // The driver takes 1024 bytes more for each block.
+  constexpr int64_t kReservedBytes = 1024;
+  int64_t room = plan.arch->sharedBytes + kReservedBytes;
   plan.clusterSize = plan.schedule.getSplit();
+  if (!isSplit() && 2 * (getSharedBytes() + kReservedBytes) <= room)
+    plan.blocksPerMultiprocessor = 2;
+}
+
+void StreamMatmul::emit(Operation *device) {
+  setPlan();
   b.setInsertionPointToEnd(&device->getRegion(0).front());
   decoder.declare(device);
   skeleton.beginFunction(device, getThreads(), getExtraBytes());

@@ -14,18 +14,10 @@
 // decoded while wgmma still reads the other. The loop over stages is unrolled
 // over the ring: addresses, barriers and descriptors differ by constants.
 //
-// With a split, the blocks that share a tile put their sums in device memory,
-// count themselves, wait until all have, and finish a part of the tile's rows
-// each, adding in the order of the parts. That needs all blocks of the grid on
-// the device at once, which a grid of at most one block for each multiprocessor
-// has.
-//
 //===----------------------------------------------------------------------===//
 
+#include "WarpgroupMatmul.h"
 #include "../InlinePTX.h"
-#include "../KernelSkeleton.h"
-#include "DecodeRing.h"
-#include "FragmentDecoder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -36,57 +28,13 @@ namespace fp4::gpu {
 
 using Values = KernelBuilder::Values;
 
-namespace {
-class WarpgroupMatmul {
-public:
-  WarpgroupMatmul(DecodePlan &plan, KernelBuilder &builder)
-      : plan(plan), b(builder), skeleton(plan, builder),
-        ring(plan, builder, skeleton), decoder(plan, builder),
-        tileRows(plan.schedule.getTileM()),
-        groups(plan.schedule.getTileN() / kUnitRows) {}
-
-  LogicalResult check();
-  void emit(Operation *device);
-
-private:
-  static constexpr int64_t kThreads = 128; // of a warpgroup
-  bool isSplit() const { return plan.schedule.getSplit() > 1; }
-  int64_t getAccumulators() const { return tileRows / 2; }
-  int64_t getSumBytes() const { return tileRows * kUnitRows * 4; }
-  /// Two counters for each warpgroup.
-  int64_t getCounterBytes() const { return 32; }
-  /// Of one tile: counters, then sums [part][warpgroup][8 rows][thread][4].
-  int64_t getTileWorkspace() const {
-    return groups *
-           (getCounterBytes() + plan.schedule.getSplit() * getSumBytes());
-  }
-  void setPlan();
-
-  void emitConsumer(Value thread);
-  Values emitStage(const RingStage &stage, ValueRange sums);
-  void release(const DecodeTile &tile, const RingStage &stage);
-  void releaseSlot(int64_t slot);
-  int64_t getDescriptorOffset(int64_t slot, int64_t unit, int64_t step);
-  void finishTile(const DecodeTile &tile, ValueRange sums);
-  void reduceTile(const DecodeTile &tile, ValueRange sums);
-  /// Finishes rows 8 * octet.. of the tile, of which this lane has four sums.
-  void finishOctet(const DecodeTile &tile, Value octet, ValueRange sums);
-  void storePairs(Value row, Value column, ArrayRef<Value> results);
-  void meet() { b.namedBarrier(b.add(group, 1), kThreads); }
-
-  DecodePlan &plan;
-  KernelBuilder &b;
-  KernelSkeleton skeleton;
-  DecodeRing ring;
-  FragmentDecoder decoder;
-  int64_t tileRows, groups;
-  /// Of a consumer: its warpgroup, warp and lane in it, thread in it.
-  Value group, warp, lane, thread;
-  Value descriptorBase;
-};
-} // namespace
-
 void WarpgroupMatmul::setPlan() {
+  if (isBalanced()) {
+    plan.workspaceBytes =
+        DecodePlan::kMaxBlocks * groups * (kFlagBytes + getSumBytes());
+    plan.isWorkspacePerGrid = true;
+    plan.gridBlocks = DecodePlan::kMaxBlocks;
+  }
   if (isSplit())
     plan.workspaceBytes =
         getTileWorkspace() * llvm::divideCeil(plan.forTiles.getStaticSizes()[1],
@@ -105,16 +53,26 @@ LogicalResult WarpgroupMatmul::check() {
            << "expected 4 warps for each of at most 4 times 64 columns, and 8 "
               "to 256 rows, with more than 128 at most 128 columns, got "
            << schedule;
-  if (plan.getStageUnits() != 2 ||
+  if (plan.lhs.getShape()[1] != 128 ||
       ShapedType::isDynamic(plan.forTiles.getStaticSizes()[1]))
     return plan.kernel.emitOpError()
            << "expected a tile depth of 128, got " << schedule.getTileK();
-  if (schedule.getSplit() > tileRows / 8 ||
-      schedule.getSplit() > plan.getUnits() / 2)
+  int64_t maxSplit =
+      std::min(tileRows / 8, plan.getUnits() / plan.getStageUnits());
+  if (schedule.getSplit() > maxSplit)
     return plan.kernel.emitOpError()
-           << "expected a split of at most "
-           << std::min(tileRows / 8, plan.getUnits() / 2) << ", got "
+           << "expected a split of at most " << maxSplit << ", got "
            << schedule.getSplit();
+  if (schedule.getBalanced() && isSplit())
+    return plan.kernel.emitOpError()
+           << "expected a split or a balanced schedule, got " << schedule;
+  if (schedule.getPromotion() &&
+      (!plan.isFolded || schedule.getStages() % schedule.getPromotion() != 0 ||
+       tileRows > 128))
+    return plan.kernel.emitOpError()
+           << "expected a promotion that divides the stages, of f8E4M3FN "
+              "products in a tile of at most 128 rows, got "
+           << schedule;
   // A stage is given back while the next one is read, so two would leave the
   // producers nothing to fill.
   if (schedule.getStages() < 3)
@@ -133,12 +91,12 @@ LogicalResult WarpgroupMatmul::check() {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// What the matrix descriptor of 16 of the depth, `step` of a unit's four, has
+/// What the matrix descriptor of a quarter of a unit's depth, `step`, has
 /// more than that of the ring's first bytes, in units of 16 bytes.
 int64_t WarpgroupMatmul::getDescriptorOffset(int64_t slot, int64_t unit,
                                              int64_t step) {
   return (slot * plan.stageBytes + plan.lhs.offset +
-          unit * tileRows * 2 * kUnitDepth + step * 32) /
+          unit * tileRows * kUnitRowBytes + step * 32) /
          16;
 }
 
@@ -146,22 +104,27 @@ void WarpgroupMatmul::releaseSlot(int64_t slot) {
   b.ifThen(b.elect(), [&] { b.barrierArrive(ring.empty(slot)); });
 }
 
-Values WarpgroupMatmul::emitStage(const RingStage &stage, ValueRange carried) {
+Values WarpgroupMatmul::emitProducts(const RingStage &stage,
+                                     ValueRange carried) {
   b.barrierWait(ring.full(stage.slot), stage.parity);
   Values sums(carried);
+  int64_t promotion = plan.schedule.getPromotion();
+  bool isFirst = promotion && stage.slot % promotion == 0;
   int64_t slots = plan.schedule.getStages();
   int64_t previous = (stage.slot + slots - 1) % slots;
-  for (int64_t unit = 0; unit < 2; ++unit) {
+  for (int64_t unit = 0; unit < plan.getStageUnits(); ++unit) {
     FragmentDecoder::Raw raw = decoder.load(
         b.at(ring.weights(stage.slot), unit * plan.getUnitBytes()), 0);
     for (int64_t half = 0; half < 2; ++half) {
       Values fragments[] = {decoder.decode(raw, 2 * half),
                             decoder.decode(raw, 2 * half + 1)};
       warpgroupFence(b);
-      for (int64_t i = 0; i < 2; ++i)
+      for (int64_t i = 0; i < 2; ++i) {
         sums = warpgroupMma(b, fragments[i], descriptorBase,
                             getDescriptorOffset(stage.slot, unit, 2 * half + i),
-                            sums);
+                            sums, plan.isFolded, isFirst);
+        isFirst = false;
+      }
       warpgroupCommit(b);
       warpgroupWaitForPrevious(b);
       // The stage before this one has been read; a warp's wait covers only its
@@ -178,109 +141,42 @@ Values WarpgroupMatmul::emitStage(const RingStage &stage, ValueRange carried) {
   return sums;
 }
 
-//===----------------------------------------------------------------------===//
-// Results
-//===----------------------------------------------------------------------===//
+/// `totals` + `sums`, when these are there.
+Values WarpgroupMatmul::promote(ValueRange sums, ValueRange totals) {
+  Values result;
+  for (auto [total, sum] :
+       llvm::zip_equal(totals, warpgroupWait(b, Values(sums))))
+    result.push_back(arith::AddFOp::create(b, total, sum));
+  return result;
+}
 
-/// Stores pairs of columns: `results` are columns g and g + 8 of rows 2t and
-/// 2t + 1, packed to 16 bits; transposed they are row g, columns 2t.. and 8 on.
-void WarpgroupMatmul::storePairs(Value row, Value column,
-                                 ArrayRef<Value> results) {
-  Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
-  Value ownRow = b.add(row, g), ownColumn = b.add(column, b.mul(t, 2));
-  for (int64_t i = 0; i < 2; ++i) {
-    Value pair = LLVM::BitcastOp::create(
-        b, b.getI32Type(), b.pack({results[2 * i], results[2 * i + 1]}));
-    Value transposed = transpose8x8(b, pair);
-    skeleton.ifWithin(1, b.add(column, 8 * i), [&] {
-      skeleton.ifWithin(0, ownRow, [&] {
-        b.store(transposed,
-                skeleton.resultPointer(ownRow, b.add(ownColumn, 8 * i)), 4);
+/// The stage's products added to the carried sums; with a promotion, float32
+/// totals are carried behind them.
+Values WarpgroupMatmul::emitStage(const RingStage &stage, ValueRange carried) {
+  ValueRange totals = carried.drop_front(getAccumulators());
+  Values result = emitProducts(stage, carried.take_front(getAccumulators()));
+  if (totals.empty())
+    return result;
+  bool isLast = (stage.slot + 1) % plan.schedule.getPromotion() == 0;
+  llvm::append_range(result, isLast ? promote(result, totals) : Values(totals));
+  return result;
+}
+
+Values WarpgroupMatmul::sumTile(const DecodeTile &tile) {
+  int64_t promotion = plan.schedule.getPromotion();
+  Values zeros(getAccumulators() * (promotion ? 2 : 1), b.f32(0.0f));
+  Values carried = ring.forStages(
+      tile, zeros, [&](const RingStage &stage, ValueRange values) {
+        return emitStage(stage, values);
       });
-    });
-  }
-}
-
-void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
-                                  ValueRange sums) {
-  Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
-  Value row = b.add(b.mul(tile.m, tileRows), b.mul(octet, 8));
-  Value column = b.add(b.mul(b.add(b.mul(tile.n, groups), group), kUnitRows),
-                       b.mul(warp, 16));
-  SmallVector<Value> results;
-  for (int64_t i = 0; i < 4; ++i) {
-    Value ownRow = skeleton.clamp(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
-    Value ownColumn = skeleton.clamp(1, b.add(b.add(column, g), 8 * (i / 2)));
-    Values operands = {sums[i]};
-    for (const Values &vector :
-         llvm::concat<Values>(skeleton.loadColumns(ownColumn, 1),
-                              skeleton.loadMatrices(ownRow, ownColumn, 1)))
-      operands.push_back(vector.front());
-    results.push_back(skeleton.emitElement(operands));
-  }
-  if (results.front().getType().getIntOrFloatBitWidth() == 16)
-    return storePairs(row, column, results);
-  for (int64_t i = 0; i < 4; ++i) {
-    Value ownRow = b.add(b.add(row, b.mul(t, 2)), i % 2);
-    Value ownColumn = b.add(b.add(column, g), 8 * (i / 2));
-    skeleton.ifWithin(1, ownColumn, [&] {
-      skeleton.ifWithin(0, ownRow, [&] {
-        b.store(results[i], skeleton.resultPointer(ownRow, ownColumn), 4);
-      });
-    });
-  }
-}
-
-void WarpgroupMatmul::finishTile(const DecodeTile &tile, ValueRange sums) {
-  for (int64_t octet = 0; octet < tileRows / 8; ++octet)
-    finishOctet(tile, b.i32(octet), sums.slice(4 * octet, 4));
-}
-
-/// Adds the sums of the blocks that share the tile, each for its rows.
-void WarpgroupMatmul::reduceTile(const DecodeTile &tile, ValueRange sums) {
-  int64_t split = plan.schedule.getSplit();
-  Value base = b.at(skeleton.getWorkspace(),
-                    b.createOrFold<arith::MulIOp>(b.extend(tile.index),
-                                                  b.i64(getTileWorkspace())));
-  Value counters = b.at(base, b.mul(group, getCounterBytes()));
-  Type quad = VectorType::get(4, b.getF32Type());
-  Value slots = b.at(b.at(base, groups * getCounterBytes()),
-                     b.add(b.mul(group, getSumBytes()), b.mul(thread, 16)));
-  int64_t partBytes = groups * getSumBytes();
-  Value own = b.at(slots, b.mul(tile.part, partBytes));
-  for (int64_t octet = 0; octet < tileRows / 8; ++octet)
-    b.store(b.pack(sums.slice(4 * octet, 4)), b.at(own, octet * kThreads * 16),
-            16);
-  meet();
-  b.ifThen(b.equal(thread, 0), [&] {
-    releaseCounter(b, counters);
-    b.repeatUntil([&] { return b.equal(acquireCounter(b, counters), split); });
-    // The last to have seen that resets both.
-    Value left = LLVM::AtomicRMWOp::create(
-        b, LLVM::AtomicBinOp::add, b.at(counters, 4), b.i32(1),
-        LLVM::AtomicOrdering::monotonic, "device");
-    b.ifThen(b.equal(left, split - 1), [&] {
-      b.store(b.i32(0), counters, 4);
-      b.store(b.i32(0), b.at(counters, 4), 4);
-    });
-  });
-  meet();
-  auto share = [&](Value part) {
-    return b.div(b.mul(part, tileRows / 8), b.i32(split));
-  };
-  b.forLoop(share(tile.part), share(b.add(tile.part, 1)), b.i32(1), {},
-            [&](Value octet, ValueRange) -> Values {
-              Value first = b.at(slots, b.mul(octet, kThreads * 16));
-              Values total = b.unpack(b.load(quad, first, 16));
-              for (int64_t i = 1; i < split; ++i) {
-                Values part =
-                    b.unpack(b.load(quad, b.at(first, i * partBytes), 16));
-                for (auto [sum, value] : llvm::zip_equal(total, part))
-                  sum = arith::AddFOp::create(b, sum, value);
-              }
-              finishOctet(tile, octet, total);
-              return {};
-            });
+  ValueRange sums = ValueRange(carried).take_front(getAccumulators());
+  ValueRange totals = ValueRange(carried).drop_front(getAccumulators());
+  if (!promotion)
+    return warpgroupWait(b, sums);
+  bool isPromoted =
+      isBalanced() ||
+      plan.getShareStages() % plan.schedule.getStages() % promotion == 0;
+  return isPromoted ? Values(totals) : promote(sums, totals);
 }
 
 //===----------------------------------------------------------------------===//
@@ -291,7 +187,8 @@ void WarpgroupMatmul::emitConsumer(Value blockThread) {
   thread = b.bitAnd(blockThread, kThreads - 1);
   lane = b.bitAnd(blockThread, 31);
   warp = b.shiftRight(thread, 5);
-  decoder.begin(lane, b.mul(group, 2 * plan.getUnitBytes()), warp);
+  decoder.begin(lane, b.mul(group, plan.getStageUnits() * plan.getUnitBytes()),
+                warp);
   // PTX ISA, "Matrix Descriptor": rows of 128 bytes, swizzled, 1024 bytes from
   // one group of 8 to the next; the leading dimension is ignored.
   Value start = b.shiftRight(b.addressOf(ring.activations(0)), 4);
@@ -300,16 +197,14 @@ void WarpgroupMatmul::emitConsumer(Value blockThread) {
   descriptorBase =
       b.createOrFold<arith::AddIOp>(b.extend(start), b.i64(kLayout));
   skeleton.waitForMatrices();
-  Values zeros(getAccumulators(), b.f32(0.0f));
   ring.forTiles([&](const DecodeTile &tile) {
-    Values sums = ring.forStages(
-        tile, zeros, [&](const RingStage &stage, ValueRange carried) {
-          return emitStage(stage, carried);
-        });
-    sums = warpgroupWait(b, sums);
+    Values sums = sumTile(tile);
     int64_t slots = plan.schedule.getStages();
-    releaseSlot((plan.getShareStages() + slots - 1) % slots);
-    if (isSplit())
+    int64_t last = isBalanced() ? 0 : plan.getShareStages() % slots;
+    releaseSlot((last + slots - 1) % slots);
+    if (isBalanced())
+      finishBalanced(tile, sums);
+    else if (isSplit())
       reduceTile(tile, sums);
     else
       finishTile(tile, sums);

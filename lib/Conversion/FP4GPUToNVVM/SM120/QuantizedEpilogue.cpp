@@ -62,8 +62,7 @@ void QuantizedEpilogue::exchange(const WarpResults &results,
 void QuantizedEpilogue::store(const WarpResults &results) {
   numerics::BlockFormat format = plan.epilogue.getFormat()->getBlockFormat();
   BlockQuantizer quantizer(
-      b, format.scale,
-      static_cast<numerics::ScaleRule>(*plan.epilogue.getRule()),
+      b, format, static_cast<numerics::ScaleRule>(*plan.epilogue.getRule()),
       /*norm=*/1.0f, /*hasConversion=*/true);
   if (Value scale = plan.epilogue.getTensorScale())
     quantizer.setTensorScale(skeleton.lookup(scale));

@@ -236,8 +236,9 @@ QuantizeWeights::parseOptions(StringRef name,
         quantization::parseWeightScaleRule(scaleRule);
     if (!rule)
       return emitError(loc)
-             << "expected 'scale-rule' to be one of absmax, floor, even, "
-                "rceil, four-over-six, search, mse, in-loop, got '"
+             << "expected 'scale-rule' to be one of absmax6, absmax4, floor, "
+                "even, ceil, four-over-six, sweep, mse, wmse, local-hessian, "
+                "in-loop, got '"
              << StringRef(scaleRule) << "'";
     options.scaleRule = *rule;
   }

@@ -37,25 +37,76 @@ static FailureOr<MemRefType> verifyInputs(Operation *op, ValueRange inputs,
   return type;
 }
 
-static LogicalResult verifyBody(Operation *op, ValueRange inputs,
-                                Region &region) {
-  SmallVector<Type> expected;
-  for (Value input : inputs)
-    expected.push_back(cast<MemRefType>(input.getType()).getElementType());
+/// A region that takes `expected` and yields one f32 (C7).
+static LogicalResult verifyScalarRegion(Operation *op, StringRef name,
+                                        ArrayRef<Type> expected,
+                                        Region &region) {
   Block &body = region.front();
   if (body.getArgumentTypes() != TypeRange(expected))
-    return op->emitOpError() << "expected a body that takes " << expected
-                             << ", got " << body.getArgumentTypes();
+    return op->emitOpError() << "expected a " << name << " that takes "
+                             << expected << ", got " << body.getArgumentTypes();
   auto yield = body.empty() ? YieldOp() : dyn_cast<YieldOp>(body.back());
   Type f32 = Float32Type::get(op->getContext());
   if (!yield || yield.getValues().getTypes() != TypeRange(f32))
-    return op->emitOpError("expected the body to yield one f32");
+    return op->emitOpError() << "expected the " << name << " to yield one f32";
   for (Operation &inner : body.without_terminator())
     if (!isMemoryEffectFree(&inner) || inner.getNumRegions() != 0)
       return op->emitOpError() << "expected only operations without side "
-                                  "effects or regions in the body, got "
-                               << inner.getName();
+                                  "effects or regions in the "
+                               << name << ", got " << inner.getName();
   return success();
+}
+
+/// Whether C columns can be multiplied with matrices of that type (C9).
+static bool isMatrixType(MemRefType type, int64_t columns) {
+  if (type.getRank() < 2 || type.getRank() > 3 || !type.hasStaticShape() ||
+      !type.getElementType().isF32())
+    return false;
+  ArrayRef<int64_t> shape = type.getShape();
+  int64_t block = shape.back();
+  return shape[shape.size() - 2] == block && block >= 16 && block <= 128 &&
+         llvm::isPowerOf2_64(block) && columns % block == 0 &&
+         (type.getRank() == 2 || shape[0] == columns / block);
+}
+
+template <typename OpTy> static LogicalResult verifyMatrix(OpTy op) {
+  if (!op.getMatrix())
+    return success();
+  auto type = cast<MemRefType>(op.getMatrix().getType());
+  int64_t columns =
+      cast<MemRefType>(op.getInputs().front().getType()).getDimSize(1);
+  if (!isMatrixType(type, columns))
+    return op.emitOpError()
+           << "expected a matrix of f32 with one or " << columns
+           << " / B blocks of B x B, B being 16, 32, 64 or 128, got " << type;
+  if (op.getRotation())
+    return op.emitOpError("expected a rotation or a matrix, got both");
+  return success();
+}
+
+/// Columns, row, body and matrix of either operation (C7, C8, C9).
+template <typename OpTy> static LogicalResult verifyBody(OpTy op) {
+  if (failed(verifyMatrix(op)))
+    return failure();
+  SmallVector<Type> expected;
+  for (Value input : op.getInputs())
+    expected.push_back(cast<MemRefType>(input.getType()).getElementType());
+  int64_t columns =
+      cast<MemRefType>(op.getInputs().front().getType()).getDimSize(1);
+  for (Value vector : op.getColumns()) {
+    auto type = cast<MemRefType>(vector.getType());
+    if (type.getShape() != ArrayRef(columns)) // C8
+      return op.emitOpError() << "expected columns to be vectors of " << columns
+                              << " entries, got " << type;
+    expected.push_back(type.getElementType());
+  }
+  Type f32 = Float32Type::get(op->getContext());
+  if (!op.getRow().empty()) {
+    if (failed(verifyScalarRegion(op, "row", f32, op.getRow())))
+      return failure();
+    expected.push_back(f32);
+  }
+  return verifyScalarRegion(op, "body", expected, op.getBody());
 }
 
 static LogicalResult verifyRotation(Operation *op,
@@ -83,9 +134,17 @@ static std::optional<int64_t> toSigned(std::optional<uint64_t> value) {
 LogicalResult fp4::gpu::verifyQuantized(Operation *op, FormatAttr format,
                                         ScaleRule rule, ArrayRef<int64_t> shape,
                                         MemRefType elements, MemRefType scales,
-                                        bool hasTensorScale) {
+                                        bool hasTensorScale,
+                                        bool mayHaveBytes) {
   int64_t block = format.getBlockCols();
-  if (!isKernelFormat(format) || (block != 16 && block != 32))
+  bool isBlock = block == 16 || block == 32;
+  if (mayHaveBytes && (!isPrepackedFormat(format) || !isBlock))
+    return op->emitOpError()
+           << "expected a format in blocks of 16 or 32 of f4E2M1FN elements "
+              "with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 "
+              "elements with f8E8M0FNU scales, got "
+           << format;
+  if (!mayHaveBytes && (!isKernelFormat(format) || !isBlock))
     return op->emitOpError() << "expected a format of f4E2M1FN elements in "
                                 "blocks of 16 or 32 with f8E4M3FN or "
                                 "f8E8M0FNU scales, got "
@@ -96,8 +155,9 @@ LogicalResult fp4::gpu::verifyQuantized(Operation *op, FormatAttr format,
                              << ", got " << columns;
   auto matrix = MicroscaledTensorType::get(op->getContext(), shape, format);
   SmallVector<int64_t> packed(getPrepackedElementsType(matrix).getShape());
-  packed.back() *= 2;
-  auto expected = MemRefType::get(packed, format.getElementStorageType());
+  Type element = format.getElementStorageType();
+  packed.back() = packed.back() * 8 / element.getIntOrFloatBitWidth();
+  auto expected = MemRefType::get(packed, element);
   if (elements != expected)
     return op->emitOpError() << "expected 'elements' of type " << expected
                              << ", got " << elements;
@@ -126,13 +186,14 @@ LogicalResult QuantizeOp::verify() {
   if (failed(input) ||
       failed(verifyQuantized(*this, getFormat(), getRule(), input->getShape(),
                              getElements().getType(), getScales().getType(),
-                             static_cast<bool>(getTensorScale())))) // C2-C5
+                             static_cast<bool>(getTensorScale()),
+                             /*mayHaveBytes=*/true))) // C2-C5
     return failure();
   int64_t columns = input->getDimSize(1);
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             columns))) // C6
     return failure();
-  return verifyBody(*this, getInputs(), getBody()); // C7
+  return verifyBody(*this); // C7, C8, C9
 }
 
 static LogicalResult verifyMaxima(Operation *op, MemRefType type) {
@@ -165,5 +226,5 @@ LogicalResult AmaxOp::verify() {
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),
                             input->getDimSize(1)))) // C3
     return failure();
-  return verifyBody(*this, getInputs(), getBody()); // C3
+  return verifyBody(*this); // C3
 }

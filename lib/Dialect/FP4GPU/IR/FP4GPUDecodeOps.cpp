@@ -13,7 +13,7 @@
 
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
 #include "fp4/Dialect/FP4GPU/IR/FP4GPUDialect.h"
-#include "fp4/Numerics/Fragments.h"
+#include "fp4/Numerics/FoldedFragments.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 
@@ -21,24 +21,40 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-bool hasFragments(FormatAttr format) {
+bool hasFragments(FormatAttr format, bool isFolded) {
   numerics::BlockFormat block = format.getBlockFormat();
-  unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
-  return isKernelFormat(format) && block.blockCols == expected;
+  bool isUE4M3 = block.scale == numerics::ScaleFormat::UE4M3;
+  return isKernelFormat(format) && block.blockCols == (isUE4M3 ? 16 : 32) &&
+         !(isFolded && isUE4M3);
 }
 
-int64_t getFragmentUnitBytes(FormatAttr format) {
-  return numerics::fragmentUnitBytes(format.getBlockFormat().scale);
+int64_t getFragmentUnitBytes(FormatAttr format, bool isFolded) {
+  return isFolded ? numerics::kFoldedUnitBytes
+                  : numerics::fragmentUnitBytes(format.getBlockFormat().scale);
 }
 
-RankedTensorType getFragmentsType(MicroscaledTensorType type) {
+int64_t getFragmentUnitDepth(bool isFolded) {
+  return isFolded ? numerics::kFoldedDepth : numerics::kFragmentDepth;
+}
+
+RankedTensorType getFragmentsType(MicroscaledTensorType type, bool isFolded) {
   int64_t rows = type.getShape()[0];
   if (!ShapedType::isDynamic(rows))
     rows = llvm::divideCeil(rows, numerics::kFragmentRows);
+  size_t units = isFolded ? numerics::foldedUnits(type.getNumCols())
+                          : numerics::fragmentUnits(type.getNumCols());
   return RankedTensorType::get(
-      {rows, static_cast<int64_t>(numerics::fragmentUnits(type.getNumCols())),
-       getFragmentUnitBytes(type.getFormat())},
+      {rows, static_cast<int64_t>(units),
+       getFragmentUnitBytes(type.getFormat(), isFolded)},
       IntegerType::get(type.getContext(), 8));
+}
+
+RankedTensorType getFragmentFactorType(MicroscaledTensorType type,
+                                       bool isFolded) {
+  if (!isFolded)
+    return getPrepackedTensorScaleType(type.getContext());
+  return RankedTensorType::get(type.getShape()[0],
+                               Float32Type::get(type.getContext()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -47,39 +63,46 @@ RankedTensorType getFragmentsType(MicroscaledTensorType type) {
 
 static LogicalResult verifyFragments(Operation *op, StringRef what,
                                      MicroscaledTensorType type, Type fragments,
-                                     Type factor) {
+                                     Type factor, bool isFolded) {
   if (type.getRank() != 2 || !hasFragments(type.getFormat())) // C1
     return op->emitOpError()
            << "expected '" << what
            << "' to be a matrix of f4E2M1FN elements in blocks of 16 with "
               "f8E4M3FN or of 32 with f8E8M0FNU scales, got "
            << type;
-  if (fragments != getFragmentsType(type)) // C2
-    return op->emitOpError() << "expected 'fragments' of type "
-                             << getFragmentsType(type) << ", got " << fragments;
-  Type scalar = getPrepackedTensorScaleType(op->getContext());
-  if (factor != scalar) // C3
+  if (!hasFragments(type.getFormat(), isFolded)) // C4
     return op->emitOpError()
-           << "expected 'factor' of type " << scalar << ", got " << factor;
+           << "expected f8E8M0FNU scales to fold, got " << type;
+  RankedTensorType expected = getFragmentsType(type, isFolded);
+  if (fragments != expected) // C2
+    return op->emitOpError() << "expected 'fragments' of type " << expected
+                             << ", got " << fragments;
+  RankedTensorType expectedFactor = getFragmentFactorType(type, isFolded);
+  if (factor != expectedFactor) // C3
+    return op->emitOpError() << "expected 'factor' of type " << expectedFactor
+                             << ", got " << factor;
   return success();
 }
 
 void ToFragmentsOp::build(OpBuilder &builder, OperationState &state,
-                          Value input) {
+                          Value input, bool isFolded) {
   auto type = cast<MicroscaledTensorType>(input.getType());
   state.addOperands(input);
-  state.addTypes({getFragmentsType(type),
-                  getPrepackedTensorScaleType(builder.getContext())});
+  if (isFolded)
+    state.addAttribute(getFoldedAttrName(state.name), builder.getUnitAttr());
+  state.addTypes({getFragmentsType(type, isFolded),
+                  getFragmentFactorType(type, isFolded)});
 }
 
 LogicalResult ToFragmentsOp::verify() {
   return verifyFragments(*this, "input", getInput().getType(),
-                         getFragments().getType(), getFactor().getType());
+                         getFragments().getType(), getFactor().getType(),
+                         getFolded());
 }
 
 LogicalResult FromFragmentsOp::verify() {
   return verifyFragments(*this, "result", getType(), getFragments().getType(),
-                         getFactor().getType());
+                         getFactor().getType(), getFolded());
 }
 
 namespace {
@@ -106,18 +129,40 @@ static std::optional<ConstantMatrix> readMatrix(MicroscaledTensorType type,
   return matrix;
 }
 
-bool isOutsideFragmentRange(Value matrix) {
+bool isOutsideFragmentRange(Value matrix, bool isFolded) {
   PackedAttr packed;
   if (!matchPattern(matrix, m_Constant(&packed)))
     return false;
   std::optional<ConstantMatrix> constant =
       readMatrix(cast<MicroscaledTensorType>(matrix.getType()), packed);
-  return constant && !numerics::fragmentFactor(constant->source);
+  if (!constant)
+    return false;
+  return isFolded ? !numerics::foldedFactors(constant->source)
+                  : !numerics::fragmentFactor(constant->source);
+}
+
+/// The factors of a matrix, one if not folded, and its bytes; nothing if it
+/// cannot be represented.
+static std::optional<std::vector<float>>
+packMatrix(const numerics::FragmentSource &source, bool isFolded,
+           uint8_t *fragments) {
+  if (isFolded) {
+    std::optional<std::vector<float>> factors = numerics::foldedFactors(source);
+    if (factors)
+      numerics::foldFragments(source, fragments);
+    return factors;
+  }
+  std::optional<float> factor = numerics::fragmentFactor(source);
+  if (!factor)
+    return std::nullopt;
+  numerics::interleaveFragments(source, fragments);
+  return std::vector<float>{*factor};
 }
 
 LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
                                   SmallVectorImpl<OpFoldResult> &results) {
-  if (auto producer = getInput().getDefiningOp<FromFragmentsOp>()) {
+  auto producer = getInput().getDefiningOp<FromFragmentsOp>();
+  if (producer && producer.getFolded() == getFolded()) {
     llvm::append_range(results, producer.getOperands());
     return success();
   }
@@ -128,16 +173,17 @@ LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
       readMatrix(getInput().getType(), packed);
   if (!matrix)
     return failure();
-  std::optional<float> factor = numerics::fragmentFactor(matrix->source);
-  if (!factor)
-    return failure();
   ConstantBuffer fragments(cast<RankedTensorType>(getFragments().getType()));
-  numerics::interleaveFragments(matrix->source, fragments.bytes());
+  std::optional<std::vector<float>> factors =
+      packMatrix(matrix->source, getFolded(), fragments.bytes());
+  if (!factors)
+    return failure();
   if (packed.getTensorScale())
-    *factor *= packed.getTensorScale().getValue().convertToFloat();
+    for (float &factor : *factors)
+      factor *= packed.getTensorScale().getValue().convertToFloat();
   results.push_back(fragments.finish("fp4.fragments"));
   results.push_back(DenseElementsAttr::get(
-      cast<ShapedType>(getFactor().getType()), ArrayRef<float>(*factor)));
+      cast<ShapedType>(getFactor().getType()), ArrayRef<float>(*factors)));
   return success();
 }
 
@@ -145,21 +191,28 @@ LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
 // mma_decode
 //===----------------------------------------------------------------------===//
 
+bool MmaDecodeOp::isFolded() {
+  return isa<Float8E4M3FNType>(getLhs().getType().getElementType());
+}
+
 LogicalResult MmaDecodeOp::verify() {
   AccType acc = getAcc().getType();
-  ArrayRef<int64_t> lhs = getLhs().getType().getShape();
-  if (!getLhs().getType().getElementType().isBF16() || lhs.size() != 2 ||
-      lhs[0] != acc.getRows() || lhs[1] % 64 != 0 || acc.getCols() % 64 != 0)
+  TileType lhsType = getLhs().getType();
+  ArrayRef<int64_t> lhs = lhsType.getShape();
+  int64_t depth = getFragmentUnitDepth(isFolded());
+  if ((!lhsType.getElementType().isBF16() && !isFolded()) || lhs.size() != 2 ||
+      lhs[0] != acc.getRows() || lhs[1] % depth != 0 || acc.getCols() % 64 != 0)
     return emitOpError() << "expected 'lhs' of " << acc.getRows() // C1
-                         << " rows of bf16 and multiples of 64 columns, got "
-                         << getLhs().getType() << " and " << acc;
-  if (!hasFragments(getFormat())) // C2
+                         << " rows of bf16 and multiples of 64 columns, or of "
+                            "f8E4M3FN and multiples of 128, got "
+                         << lhsType << " and " << acc;
+  if (!hasFragments(getFormat(), isFolded())) // C2
     return emitOpError() << "expected a format of f4E2M1FN elements in blocks "
-                            "of 16 with f8E4M3FN or of 32 with f8E8M0FNU "
-                            "scales, got "
-                         << getFormat();
-  int64_t units[] = {acc.getCols() / 64, lhs[1] / 64,
-                     getFragmentUnitBytes(getFormat())};
+                            "of 32 with f8E8M0FNU scales"
+                         << (isFolded() ? "" : " or of 16 with f8E4M3FN")
+                         << ", got " << getFormat();
+  int64_t units[] = {acc.getCols() / 64, lhs[1] / depth,
+                     getFragmentUnitBytes(getFormat(), isFolded())};
   auto expected =
       TileType::get(getContext(), units, IntegerType::get(getContext(), 8));
   if (getRhs().getType() != expected) // C2

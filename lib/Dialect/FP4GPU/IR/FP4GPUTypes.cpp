@@ -122,7 +122,7 @@ LogicalResult AccType::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SmallVector<int64_t> tile, warps;
-  int64_t stages, split = 1;
+  int64_t stages, split = 1, promotion = 0;
   SMLoc loc = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseKeyword("tile") ||
       parser.parseEqual() || parseSizes(parser, 3, tile) ||
@@ -131,19 +131,24 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
       parser.parseComma() || parser.parseKeyword("warps") ||
       parser.parseEqual() || parseSizes(parser, 2, warps))
     return {};
-  bool swapped = false;
+  bool swapped = false, balanced = false;
   while (succeeded(parser.parseOptionalComma())) {
     if (succeeded(parser.parseOptionalKeyword("swapped")))
       swapped = true;
-    else if (parser.parseKeyword("split") || parser.parseEqual() ||
-             parser.parseInteger(split))
+    else if (succeeded(parser.parseOptionalKeyword("balanced")))
+      balanced = true;
+    else if (succeeded(parser.parseOptionalKeyword("promotion"))) {
+      if (parser.parseEqual() || parser.parseInteger(promotion))
+        return {};
+    } else if (parser.parseKeyword("split") || parser.parseEqual() ||
+               parser.parseInteger(split))
       return {};
   }
   if (parser.parseGreater())
     return {};
-  return parser.getChecked<ScheduleAttr>(loc, parser.getContext(), tile[0],
-                                         tile[1], tile[2], stages, warps[0],
-                                         warps[1], swapped, split);
+  return parser.getChecked<ScheduleAttr>(
+      loc, parser.getContext(), tile[0], tile[1], tile[2], stages, warps[0],
+      warps[1], swapped, split, promotion, balanced);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -154,17 +159,24 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     printer << ", swapped";
   if (getSplit() != 1)
     printer << ", split = " << getSplit();
+  if (getPromotion() != 0)
+    printer << ", promotion = " << getPromotion();
+  if (getBalanced())
+    printer << ", balanced";
   printer << ">";
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t tileM, int64_t tileN, int64_t tileK,
                                    int64_t stages, int64_t warpsM,
-                                   int64_t warpsN, bool swapped,
-                                   int64_t split) {
+                                   int64_t warpsN, bool swapped, int64_t split,
+                                   int64_t promotion, bool balanced) {
   for (int64_t extent : {tileM, tileN, tileK})
     if (failed(checkPositive(emitError, "'tile'", extent))) // C1
       return failure();
+  if (promotion < 0)
+    return emitError() << "expected 'promotion' to be at least 0, got "
+                       << promotion;
   return success(succeeded(checkPositive(emitError, "'stages'", stages)) &&
                  succeeded(checkPositive(emitError, "'warps'", warpsM)) &&
                  succeeded(checkPositive(emitError, "'warps'", warpsN)) &&

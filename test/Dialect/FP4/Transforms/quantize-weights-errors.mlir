@@ -19,7 +19,7 @@
 // CALIBRATION: error: algorithm mr-gptq needs calibration Hessians; give hessians=FILE or use algorithm=rtn
 // ALGORITHM: error: unknown quantization preset 'awq'
 // FORMAT: error: unknown format 'int3'; known formats are nvfp4
-// RULE: error: expected 'scale-rule' to be one of absmax, floor, even, rceil, four-over-six, search, mse, in-loop, got 'best'
+// RULE: error: expected 'scale-rule' to be one of absmax6, absmax4, floor, even, ceil, four-over-six, sweep, mse, wmse, local-hessian, in-loop, got 'best'
 // LOOP: error: scale rule in-loop needs algorithm gptq, got rtn
 // FILE: error: {{.*}}none.safetensors{{.*}}No such file
 // MISSING: error: layer 'layer': expected a tensor "layer" in the file of Hessians, got none; the nearest name is "l

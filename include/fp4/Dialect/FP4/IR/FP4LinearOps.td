@@ -62,10 +62,14 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
 
         result[m, n] = f(sum_k lhs[m, k] * rhs[n, k] + bias[n])
 
-    Each operand is a float matrix or a microscaled one. Products are exact, the
-    sum is in float32 in unspecified order (scales may be applied once per
-    block), tensor scales multiply the finished sum, then `bias` is added, `f`
-    applied and the value rounded to the result type (nearest, ties to even).
+    Each operand is a float matrix or a microscaled one; `lhs` may also have
+    `f8E4M3FN` elements. Products are exact, the sum is in float32 in unspecified
+    order (scales may be applied once per block), tensor scales multiply the
+    finished sum, then `bias` is added, `f` applied and the value rounded to the
+    result type (nearest, ties to even). Kernels for sm_90a sum products of
+    `f8E4M3FN` and `#fp4.mxfp4` as `wgmma` of 8-bit floats does, which keeps some
+    14 bits between the additions in float32 that `promotion` of
+    `#fp4gpu.schedule` asks for.
 
     | `activation` | f(x) |
     |---|---|
@@ -95,7 +99,7 @@ def FP4_MatmulOp : FP4_Op<"matmul", [Pure]> {
     // result: [[11.0, 0.0]]
     ```
   }];
-  let arguments = (ins FP4_MatmulOperand:$lhs, FP4_MatmulOperand:$rhs,
+  let arguments = (ins FP4_MatmulLhs:$lhs, FP4_MatmulOperand:$rhs,
                        Optional<FP4_FloatTensor>:$bias,
                        OptionalAttr<FP4_ActivationAttr>:$activation);
   let results = (outs FP4_FloatTensor:$result);

@@ -21,4 +21,8 @@ def FP4_FloatTensor : RankedTensorOf<[F32, BF16, F16]>;
 /// Either side of a matmul.
 def FP4_MatmulOperand : AnyTypeOf<[FP4_FloatTensor, FP4_MicroscaledTensorType]>;
 
+/// The left side, which may also be 8-bit floats without scales.
+def FP4_MatmulLhs : AnyTypeOf<[FP4_FloatTensor, RankedTensorOf<[F8E4M3FN]>,
+                               FP4_MicroscaledTensorType]>;
+
 #endif // FP4_DIALECT_FP4_IR_FP4OPBASE_TD

@@ -260,7 +260,8 @@ def QuantizeWeights : Pass<"fp4-quantize-weights"> {
            "Multiple of mean(diag H) added to the diagonal; negative: the "
            "algorithm's default (0.01)">,
     Option<"scaleRule", "scale-rule", "std::string", /*default=*/"",
-           "absmax, floor, even, rceil, four-over-six, search, mse or in-loop; "
+           "absmax6, absmax4, floor, even, ceil, four-over-six, sweep, mse, "
+           "wmse, local-hessian or in-loop; "
            "empty: the algorithm's default">,
     Option<"layers", "layers", "std::string", /*default=*/"",
            "Regular expression that the whole layer name matches; empty: all">,

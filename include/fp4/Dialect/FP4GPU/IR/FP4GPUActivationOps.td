@@ -12,33 +12,45 @@ include "fp4/Dialect/FP4GPU/IR/FP4GPUOpBase.td"
 
 def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     AttrSizedOperandSegments, HasParent<"ForTilesOp">]> {
-  let summary = "elements to packed codes and scales, one tile";
+  let summary = "elements to codes and scales, one tile";
   let description = [{
     The last step of an activation kernel. For every element (i, j) of the tile
-    at `indices`, the body computes a float32 from the elements of `inputs` at
-    that place. The values are rotated as `fp4.hadamard` does if there is a
-    `rotation`, and quantized as `fp4.quantize` does; codes go to `elements`, two
-    to a byte, scales to `scales` in the 128x4 order (see the dialect) with zeros
-    in its padding. All of it is float32 and agrees with those operations in
-    every bit, but for the elements of blocks with a NaN scale, which they leave
-    open too.
+    at `indices`, the body computes a float32 from the elements (i, j) of
+    `inputs`, the entries j of `columns` and, if there is a region `row`, what
+    that makes of the sum of squares of row i of the first input (of the whole
+    row, not of the tile alone).
+    The values are rotated as `fp4.hadamard` does if there is a `rotation`, or
+    each block of B of them, x, becomes T x with the `matrix` T of its columns,
+    in fused multiply-adds from zero in the order of the columns. Then they are
+    quantized as `fp4.quantize` does; codes go to `elements`, two to a byte if
+    they have 4 bits, scales to `scales` in the 128x4 order (see the dialect)
+    with zeros in its padding. All of that is float32 and agrees with those
+    operations in every bit, but for the elements of blocks with a NaN scale,
+    which they leave open too. The sum of squares is one of float32, in an order
+    that is up to the lowering.
 
     A tile has 128 rows and as many columns as 4 blocks or the rotation, the
-    larger; the reduction part of the schedule's tile is 1.
+    larger, or with `row` also a larger power of two up to 1024; the reduction
+    part of the schedule's tile is 1.
 
     `tensor_scale` is the decoding tensor scale, if the format has one.
 
     - (C1) `inputs` are matrices of one shape, `indices` are two.
     - (C2) `elements` has the rows of the inputs and their columns, rounded up
       to whole 16-byte rows; `scales` is their 128x4 array.
-    - (C3) `format` has 4-bit elements and blocks of one row and 16 or 32
-      columns.
+    - (C3) `format` has blocks of one row and 16 or 32 columns, and 4-bit
+      elements, or 8-bit ones with f8E8M0FNU scales.
     - (C4) there is a `tensor_scale` iff the format has one.
     - (C5) `rule` is legal for the scales of `format`.
     - (C6) `rotation` is a power of two in 2..1024 that divides the columns;
       `signs` has that many entries.
-    - (C7) the body takes one element of each of `inputs`, yields f32 and holds
+    - (C7) the body takes one element of each of `inputs` and of `columns` and,
+      if there is a `row`, an f32; `row` takes an f32. Both yield f32 and hold
       operations without side effects on scalars.
+    - (C8) each of `columns` has one entry per column of the inputs.
+    - (C9) `matrix` is `[C / B, B, B]` for C columns, or `[B, B]` for the same
+      one everywhere, of f32, with B in 16, 32, 64, 128; there is no
+      `rotation` then.
 
     Example:
 
@@ -51,22 +63,42 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>}
       : memref<256x512xbf16> -> memref<256x512xf4E2M1FN>, memref<2x4x32x4x4xf8E8M0FNU>
     // elements[0, 0..15] = 4.0, elements[0, 16..31] = 0.0; scales[0, 0, 0, 0, 0] = 0.25
+
+    // x[0, :] = [2.0, -2.0, 0.0, 0.0, 2.0, ...], gain[0] = 3.0: mean square 2.0
+    fp4gpu.quantize (%x)[%m, %n] columns(%gain) -> %elements, %scales row {
+    ^bb0(%sum: f32):
+      %mean = arith.divf %sum, %width : f32
+      %factor = math.rsqrt %mean : f32
+      fp4gpu.yield %factor : f32
+    } {
+    ^bb0(%v: bf16, %g: f32, %factor: f32):
+      %w = arith.extf %v : bf16 to f32
+      %unit = arith.mulf %w, %factor : f32
+      %scaled = arith.mulf %unit, %g : f32
+      fp4gpu.yield %scaled : f32
+    } {format = #fp4.mxfp4, rule = #fp4.scale_rule<floor>}
+      : memref<256x512xbf16> columns memref<512xf32> -> memref<256x512xf4E2M1FN>, memref<2x4x32x4x4xf8E8M0FNU>
+    // elements[0, 0] = 4.0 of a value of 4.24, scales[0, 0, 0, 0, 0] = 1.0
     ```
   }];
   let arguments = (ins Variadic<FP4GPU_Global>:$inputs,
                        Variadic<Index>:$indices,
+                       Variadic<FP4GPU_Global>:$columns,
+                       Optional<FP4GPU_Global>:$matrix,
                        FP4GPU_Global:$elements, FP4GPU_Global:$scales,
                        Optional<F32>:$tensor_scale,
                        OptionalAttr<I64Attr>:$rotation,
                        OptionalAttr<DenseI8ArrayAttr>:$signs,
                        FP4_FormatAttr:$format, FP4_ScaleRuleAttr:$rule,
                        UnitAttr:$saturate_inf);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region SizedRegion<1>:$body, AnyRegion:$row);
   let assemblyFormat = [{
-    `(` $inputs `)` `[` $indices `]` `->` $elements `,` $scales
+    `(` $inputs `)` `[` $indices `]` (`columns` `(` $columns^ `)`)?
+    (`matrix` `(` $matrix^ `)`)? `->` $elements `,` $scales
     (`tensor_scale` `(` $tensor_scale^ `)`)? (`rotation` $rotation^)?
-    (`signs` $signs^)? $body attr-dict
-    `:` type($inputs) `->` type($elements) `,` type($scales)
+    (`signs` $signs^)? (`row` $row^)? $body attr-dict
+    `:` type($inputs) (`columns` type($columns)^)?
+    (`matrix` type($matrix)^)? `->` type($elements) `,` type($scales)
   }];
   let hasVerifier = 1;
 }
@@ -85,8 +117,8 @@ def FP4GPU_AmaxOp : FP4GPU_Op<"amax", [SingleBlock,
 
     - (C1) `inputs` are matrices of one shape, `indices` are two.
     - (C2) `maxima` is `memref<1024xf32>`.
-    - (C3) `rotation`, `signs` and the body are as (C6) and (C7) of
-      `fp4gpu.quantize` say.
+    - (C3) `rotation`, `signs`, the regions, `columns` and `matrix` are as (C6)
+      to (C9) of `fp4gpu.quantize` say.
 
     Example:
 
@@ -99,14 +131,18 @@ def FP4GPU_AmaxOp : FP4GPU_Op<"amax", [SingleBlock,
     ```
   }];
   let arguments = (ins Variadic<FP4GPU_Global>:$inputs,
-                       Variadic<Index>:$indices, FP4GPU_Global:$maxima,
+                       Variadic<Index>:$indices,
+                       Variadic<FP4GPU_Global>:$columns,
+                       Optional<FP4GPU_Global>:$matrix, FP4GPU_Global:$maxima,
                        OptionalAttr<I64Attr>:$rotation,
                        OptionalAttr<DenseI8ArrayAttr>:$signs,
                        UnitAttr:$saturate_inf);
-  let regions = (region SizedRegion<1>:$body);
+  let regions = (region SizedRegion<1>:$body, AnyRegion:$row);
   let assemblyFormat = [{
-    `(` $inputs `)` `[` $indices `]` `->` $maxima (`rotation` $rotation^)?
-    (`signs` $signs^)? $body attr-dict `:` type($inputs) `->` type($maxima)
+    `(` $inputs `)` `[` $indices `]` (`columns` `(` $columns^ `)`)?
+    (`matrix` `(` $matrix^ `)`)? `->` $maxima (`rotation` $rotation^)? (`signs` $signs^)? (`row` $row^)?
+    $body attr-dict `:` type($inputs) (`columns` type($columns)^)?
+    (`matrix` type($matrix)^)? `->` type($maxima)
   }];
   let hasVerifier = 1;
 }

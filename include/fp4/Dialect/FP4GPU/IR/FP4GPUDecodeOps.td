@@ -24,11 +24,18 @@ def FP4GPU_ToFragmentsOp : FP4GPU_Op<"to_fragments", [Pure]> {
     The decoded values are exact. A constant matrix whose f8E8M0FNU scales span
     more than 60 binades, or hold a NaN, is not folded and has no kernel.
 
+    `folded` gives the bytes from which kernels decode to f8E4M3FN
+    (`fp4/Numerics/FoldedFragments.h`), with the scales of a row's blocks folded
+    into the elements but for a factor of the row. That is exact too; a constant
+    matrix one of whose rows has scales more than 11 binades apart, or a NaN, is
+    not folded and has no kernel.
+
     - (C1) `input` is a matrix of `f4E2M1FN` elements in blocks of 16 with
       f8E4M3FN or of 32 with f8E8M0FNU scales.
     - (C2) `fragments` is `[ceil(R / 64), 2 * ceil(C / 128), B]` with B = 2304 or
-      2176 bytes.
-    - (C3) `factor` is an f32 without dimensions.
+      2176 bytes; `[ceil(R / 64), ceil(C / 128), 4352]` if `folded`.
+    - (C3) `factor` is an f32 without dimensions, R of them if `folded`.
+    - (C4) The scales are f8E8M0FNU if `folded`.
 
     Example:
 
@@ -39,13 +46,14 @@ def FP4GPU_ToFragmentsOp : FP4GPU_Op<"to_fragments", [Pure]> {
     // f = 8.0; the second unit is 0; the last 128 bytes of the first, its scales, are 253
     ```
   }];
-  let arguments = (ins FP4_MicroscaledTensorType:$input);
+  let arguments = (ins FP4_MicroscaledTensorType:$input, UnitAttr:$folded);
   let results = (outs AnyRankedTensor:$fragments, AnyRankedTensor:$factor);
   let assemblyFormat = [{
-    $input attr-dict `:` qualified(type($input)) `->` type($fragments) `,`
-    type($factor)
+    $input (`folded` $folded^)? attr-dict `:` qualified(type($input)) `->`
+    type($fragments) `,` type($factor)
   }];
-  let builders = [OpBuilder<(ins "::mlir::Value":$input)>];
+  let builders = [OpBuilder<(ins "::mlir::Value":$input,
+                                 CArg<"bool", "false">:$isFolded)>];
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -68,10 +76,11 @@ def FP4GPU_FromFragmentsOp : FP4GPU_Op<"from_fragments", [Pure]> {
         -> !fp4.tensor<64x64, #fp4.mxfp4>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$fragments, AnyRankedTensor:$factor);
+  let arguments = (ins AnyRankedTensor:$fragments, AnyRankedTensor:$factor,
+                       UnitAttr:$folded);
   let results = (outs FP4_MicroscaledTensorType:$result);
   let assemblyFormat = [{
-    $fragments `,` $factor attr-dict `:` type($fragments) `,` type($factor)
+    $fragments `,` $factor (`folded` $folded^)? attr-dict `:` type($fragments) `,` type($factor)
     `->` qualified(type($result))
   }];
   let hasVerifier = 1;
@@ -86,11 +95,15 @@ def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
         result[m, n] = acc[m, n] + sum_k lhs[m, k] * decoded[n, k]
 
     where `decoded` is the matrix divided by the factor of `fp4gpu.to_fragments`.
-    Products are exact; the sum is in float32 in unspecified order.
+    Products are exact; the sum is in float32 in unspecified order. With f8E4M3FN
+    `lhs` and the folded bytes of N x K the sum is that of 8-bit tensor core
+    instructions, which keep fewer bits on sm_90 (`promotion` of
+    `#fp4gpu.schedule`).
 
-    - (C1) `acc` is M x N, `lhs` M x K with N and K multiples of 64.
+    - (C1) `acc` is M x N, `lhs` M x K with N a multiple of 64 and K of 64, or
+      of 128 for f8E4M3FN.
     - (C2) `rhs` is `[N / 64, K / 64, B]`, with B the bytes of a unit of
-      `format`.
+      `format`; `[N / 64, K / 128, 4352]` for f8E4M3FN, with f8E8M0FNU scales.
 
     Example:
 
@@ -107,6 +120,10 @@ def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
   let assemblyFormat = [{
     $acc `,` $lhs `,` $rhs attr-dict `:` qualified(type($acc)) `,`
     qualified(type($lhs)) `,` qualified(type($rhs)) `as` qualified($format)
+  }];
+  let extraClassDeclaration = [{
+    /// Whether the weight is decoded to f8E4M3FN.
+    bool isFolded();
   }];
   let hasVerifier = 1;
 }

@@ -51,25 +51,32 @@ mlir::RankedTensorType getPrepackedElementsType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedScalesType(MicroscaledTensorType type);
 mlir::RankedTensorType getPrepackedTensorScaleType(mlir::MLIRContext *context);
 
-/// The type of the bytes that `fp4gpu.to_fragments` makes of a matrix.
-mlir::RankedTensorType getFragmentsType(MicroscaledTensorType type);
+/// The types of the bytes and factors that `fp4gpu.to_fragments` makes of a
+/// matrix; `isFolded`: of its folded form.
+mlir::RankedTensorType getFragmentsType(MicroscaledTensorType type,
+                                        bool isFolded = false);
+mlir::RankedTensorType getFragmentFactorType(MicroscaledTensorType type,
+                                             bool isFolded = false);
 /// Whether fragments of matrices of that format exist.
-bool hasFragments(FormatAttr format);
-/// Bytes of a unit of 64 rows by 64 columns.
-int64_t getFragmentUnitBytes(FormatAttr format);
+bool hasFragments(FormatAttr format, bool isFolded = false);
+/// Bytes and columns of a unit of 64 rows.
+int64_t getFragmentUnitBytes(FormatAttr format, bool isFolded = false);
+int64_t getFragmentUnitDepth(bool isFolded = false);
 /// Whether `matrix` is a constant that `fp4gpu.to_fragments` cannot represent.
-bool isOutsideFragmentRange(mlir::Value matrix);
+bool isOutsideFragmentRange(mlir::Value matrix, bool isFolded = false);
 
 /// The format as the kernels know it, or nothing: 4-bit elements in blocks of
 /// one row with an MX or NVFP4 scale.
 bool isKernelFormat(FormatAttr format);
 
 /// Checks `scales`, `format`, `rule` and `tensorScale` of an operation that
-/// writes `elements`, a matrix of `shape`.
+/// writes `elements`, a matrix of `shape`; `mayHaveBytes` says whether elements
+/// may have 8 bits.
 mlir::LogicalResult
 verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
                 llvm::ArrayRef<int64_t> shape, mlir::MemRefType elements,
-                mlir::MemRefType scales, bool hasTensorScale);
+                mlir::MemRefType scales, bool hasTensorScale,
+                bool mayHaveBytes = false);
 
 /// Whether a matrix can be prepacked: a kernel format, or elements of 6 or 8
 /// bits in blocks of one row with an MX scale.

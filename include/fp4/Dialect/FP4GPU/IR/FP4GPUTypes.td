@@ -69,6 +69,8 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     | `stages` | tiles of the reduction in flight in shared memory |
     | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
     | `split` | blocks that share the reduction of a tile, as a cluster or through scratch memory; 1 if not there |
+    | `balanced` | if there: every block computes the same number of rounds of the ring, so that tiles may be shared by consecutive blocks (stream-K; Osama et al., PPoPP 2023); for tiles that are no multiple of the multiprocessors |
+    | `promotion` | of sums of 8-bit products by `wgmma`, which have some 14 bits: the stages after which they are added to others in float32; 0, at the end, if not there |
     | `swapped` | if there: the product is computed transposed, so that the columns of the output stand on the instruction's side of 16 rows and its rows on that of 8; for few rows |
 
     Tile and warps are in rows and columns of the output, swapped or not.
@@ -77,7 +79,7 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     (`--convert-fp4-to-fp4gpu`), unless the attribute `fp4gpu.schedule` of an
     `fp4.matmul` asks for another one.
 
-    - (C1) every number is positive.
+    - (C1) every number is positive; `promotion` may be 0.
 
     Example:
 
@@ -90,7 +92,15 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
   let parameters = (ins "int64_t":$tileM, "int64_t":$tileN, "int64_t":$tileK,
                         "int64_t":$stages, "int64_t":$warpsM,
                         "int64_t":$warpsN, "bool":$swapped,
-                        "int64_t":$split);
+                        "int64_t":$split, "int64_t":$promotion,
+                        "bool":$balanced);
+  let builders = [AttrBuilder<(ins
+      "int64_t":$tileM, "int64_t":$tileN, "int64_t":$tileK, "int64_t":$stages,
+      "int64_t":$warpsM, "int64_t":$warpsN, "bool":$swapped,
+      "int64_t":$split), [{
+    return $_get($_ctxt, tileM, tileN, tileK, stages, warpsM, warpsN, swapped,
+                 split, /*promotion=*/0, /*balanced=*/false);
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
