@@ -87,6 +87,11 @@ KernelBuilder::Values warpgroupMma(KernelBuilder &b, ValueRange a, Value base,
                        /*isRead=*/!isFirst);
 }
 
+KernelBuilder::Values warpgroupZeros(KernelBuilder &b, int64_t count) {
+  KernelBuilder::Values zeros(count, b.f32(0.0f));
+  return createTiedAsm(b, zeros, {}, "", "f", "");
+}
+
 void warpgroupFence(KernelBuilder &b) {
   createAsm(b, {}, {}, "wgmma.fence.sync.aligned;", "");
 }

@@ -33,6 +33,9 @@ KernelBuilder::Values warpgroupMma(KernelBuilder &b, mlir::ValueRange a,
                                    mlir::Value base, int64_t offset,
                                    mlir::ValueRange sums, bool isE4M3,
                                    bool isFirst = false);
+/// `count` sums of zero, written here: LLVM may set constants behind the fence
+/// that has to follow.
+KernelBuilder::Values warpgroupZeros(KernelBuilder &b, int64_t count);
 void warpgroupFence(KernelBuilder &b);
 void warpgroupCommit(KernelBuilder &b);
 /// Waits until at most one group of this warp is unfinished.

@@ -164,7 +164,7 @@ Values WarpgroupMatmul::emitStage(const RingStage &stage, ValueRange carried) {
 
 Values WarpgroupMatmul::sumTile(const DecodeTile &tile) {
   int64_t promotion = plan.schedule.getPromotion();
-  Values zeros(getAccumulators() * (promotion ? 2 : 1), b.f32(0.0f));
+  Values zeros = warpgroupZeros(b, getAccumulators() * (promotion ? 2 : 1));
   Values carried = ring.forStages(
       tile, zeros, [&](const RingStage &stage, ValueRange values) {
         return emitStage(stage, values);
