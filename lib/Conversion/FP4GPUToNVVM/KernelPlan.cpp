@@ -181,6 +181,15 @@ LogicalResult checkPlainEpilogue(KernelPlan &plan) {
          << plan.arch->name;
 }
 
+LogicalResult checkPlainTiles(KernelPlan &plan) {
+  if (!plan.schedule.getBalanced() && !plan.schedule.getPromotion())
+    return success();
+  return plan.kernel.emitOpError()
+         << "expected 'balanced' and 'promotion' only for decoded weights and "
+            "at least 4 warps on sm_90a, got "
+         << plan.schedule;
+}
+
 FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch) {
   KernelPlan plan{};
   plan.kernel = kernel;

@@ -119,6 +119,10 @@ mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
 /// Says that the kernel's family cannot quantize results, if it has to.
 mlir::LogicalResult checkPlainEpilogue(KernelPlan &plan);
 
+/// Says that only wgmma with decoded weights shares tiles evenly and promotes
+/// sums, if the schedule asks for either.
+mlir::LogicalResult checkPlainTiles(KernelPlan &plan);
+
 /// One side of a product: the rows of its tile and, if these are fewer than a
 /// tile of scales has, which part of that they are.
 struct ProductSide {

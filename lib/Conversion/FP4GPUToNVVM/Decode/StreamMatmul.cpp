@@ -91,6 +91,8 @@ private:
 } // namespace
 
 LogicalResult StreamMatmul::check() {
+  if (failed(checkPlainTiles(plan)))
+    return failure();
   ScheduleAttr schedule = plan.schedule;
   if (!llvm::is_contained({8, 16, 32}, tileRows) ||
       schedule.getTileN() != kUnitRows || schedule.getWarpsM() != 1 ||

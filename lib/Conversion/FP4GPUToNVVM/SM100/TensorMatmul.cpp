@@ -78,7 +78,7 @@ int64_t TensorMatmul::getColumns() const {
 }
 
 LogicalResult TensorMatmul::check() {
-  if (failed(checkPlainEpilogue(plan)))
+  if (failed(checkPlainEpilogue(plan)) || failed(checkPlainTiles(plan)))
     return failure();
   ScheduleAttr schedule = plan.schedule;
   if (schedule.getSplit() != 1)

@@ -118,6 +118,8 @@ private:
 } // namespace
 
 LogicalResult WarpMatmul::check() {
+  if (failed(checkPlainTiles(plan)))
+    return failure();
   auto fail = [&]() { return plan.kernel.emitOpError() << "expected "; };
   auto isServed = [&](const WarpSide &side, int64_t least) {
     return side.tileRows % side.warps == 0 && side.extent >= least &&
