@@ -9,7 +9,7 @@ import lit.formats
 config.name = "FP4"
 config.test_format = lit.formats.ShTest(not lit_config.isWindows)
 config.suffixes = [".c", ".mlir", ".test"]
-config.excludes = ["Install", "Unit", "CMakeLists.txt"]
+config.excludes = ["Inputs", "Install", "Unit", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.fp4_binary_dir, "test")
 
