@@ -21,10 +21,12 @@ while True:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert not out.exists(), "a killed run left its output"
         kills, seconds = kills + 1, seconds * 1.3
+        # A kill between the last rename and the exit finds a whole output,
+        # which is compared below; an output that is not whole fails there.
+        if out.exists():
+            break
         continue
-    # A kill that comes late may have missed the run: then there is an output.
     assert process.returncode == 0, errors.decode()
     break
 names = sorted(path.name for path in expected.iterdir())
