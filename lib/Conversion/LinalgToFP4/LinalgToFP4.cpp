@@ -246,17 +246,17 @@ static Value expandResult(OpBuilder &builder, Location loc, Value matrix,
   return matrix;
 }
 
-static void eraseDeadOps(SmallVector<Operation *> worklist) {
+/// A set, since a producer may be in it for two reasons: as one of the first,
+/// and as the operand of another.
+static void eraseDeadOps(SetVector<Operation *> worklist) {
   while (!worklist.empty()) {
     Operation *op = worklist.pop_back_val();
     if (!isOpTriviallyDead(op))
       continue;
-    SetVector<Operation *> producers;
     for (Value operand : op->getOperands())
       if (Operation *producer = operand.getDefiningOp())
-        producers.insert(producer);
+        worklist.insert(producer);
     op->erase();
-    worklist.append(producers.begin(), producers.end());
   }
 }
 
@@ -383,9 +383,10 @@ LogicalResult ConvertLinalgToFP4::convert(LinearLayer &layer) {
                                    ValueRange{layer.accumulator})
                  ->getResult(0);
   replaced->getResult(0).replaceAllUsesWith(result);
-  SmallVector<Operation *> dead = {layer.op};
+  SetVector<Operation *> dead;
+  dead.insert(layer.op);
   if (layer.biasAdd)
-    dead.push_back(layer.biasAdd);
+    dead.insert(layer.biasAdd);
   eraseDeadOps(std::move(dead));
   return success();
 }
