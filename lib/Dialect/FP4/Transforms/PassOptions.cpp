@@ -83,16 +83,17 @@ std::string findNearestTensor(const CheckpointReader &file, StringRef name) {
 }
 
 void eraseDeadOps(Operation *op) {
-  SmallVector<Operation *> worklist = {op};
+  // A set: a producer may be an operand of two operations that die.
+  llvm::SmallSetVector<Operation *, 4> worklist;
+  worklist.insert(op);
   while (!worklist.empty()) {
     Operation *next = worklist.pop_back_val();
-    if (!next || !isOpTriviallyDead(next))
+    if (!isOpTriviallyDead(next))
       continue;
-    llvm::SmallSetVector<Operation *, 4> producers;
     for (Value operand : next->getOperands())
-      producers.insert(operand.getDefiningOp());
+      if (Operation *producer = operand.getDefiningOp())
+        worklist.insert(producer);
     next->erase();
-    worklist.append(producers.begin(), producers.end());
   }
 }
 
