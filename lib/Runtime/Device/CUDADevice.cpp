@@ -391,7 +391,7 @@ CUDADevice::encodeTensorMap(const ptx::TensorMapParams &params) {
   if (params.rank < 1 || params.rank > 5)
     return Status::error("tensor map: the rank is not in 1..5");
   context->enter();
-  alignas(64) ptx::TensorMap map{};
+  alignas(128) ptx::TensorMap map{}; // as CUtensorMap of CUDA 13
   constexpr int kNoInterleave = 0;
   Status status = context->driver.check(
       context->driver.tensorMapEncode(
