@@ -15,10 +15,6 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-static std::string getFormatName(FormatAttr format) {
-  return std::string(*numerics::blockFormatName(format.getBlockFormat()));
-}
-
 static unsigned getElementBits(FormatAttr format) {
   return format.getElementStorageType().getIntOrFloatBitWidth();
 }
@@ -30,9 +26,9 @@ bool MatmulProblem::usesBytes() const {
 std::string MatmulProblem::getName() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "matmul_" << getFormatName(format) << "_";
+  os << "matmul_" << format.getName() << "_";
   if (weightFormat != format)
-    os << getFormatName(weightFormat) << "_";
+    os << weightFormat.getName() << "_";
   os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
      << depth << "_" << resultType;
   if (biasType)
@@ -70,7 +66,8 @@ static std::string printSize(int64_t size) {
 static bool isServed(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
   unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
-  return isPrepackedFormat(format) && block.blockCols == expected;
+  return isPrepackedFormat(format) && block.blockCols == expected &&
+         !format.getName().empty();
 }
 
 /// What TMA takes at once of elements that it spreads to bytes (CUDA driver
@@ -113,17 +110,15 @@ static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
         cast<RankedTensorType>(matmul.getBias().getType()).getElementType();
   problem.activation = matmul.getActivation().value_or(Activation::None);
   problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
-  if (problem.rows == 0 || problem.columns == 0 || problem.depth == 0) {
-    reason = "expected a product that is not empty, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
-    return failure();
-  }
-  if (!isCountable(problem.rows, problem.depth, problem.format) ||
+  bool isEmpty =
+      problem.rows == 0 || problem.columns == 0 || problem.depth == 0;
+  if (isEmpty || !isCountable(problem.rows, problem.depth, problem.format) ||
       !isCountable(problem.columns, problem.depth, problem.format)) {
-    reason = "expected sizes and bytes of scales below 2^31, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
+    reason = "expected " +
+             std::string(isEmpty ? "a product that is not empty"
+                                 : "sizes and bytes of scales below 2^31") +
+             ", got M x N x K = " + printSize(problem.rows) + "x" +
+             printSize(problem.columns) + "x" + printSize(problem.depth);
     return failure();
   }
   if (!ShapedType::isDynamic(problem.columns) && problem.columns % 8 == 0)
@@ -180,7 +175,8 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
   bool isFolded = isa<Float8E4M3FNType>(lhs.getElementType());
   if ((!lhs.getElementType().isBF16() && !isFolded) ||
-      !hasFragments(rhs.getFormat(), isFolded)) {
+      !hasFragments(rhs.getFormat(), isFolded) ||
+      rhs.getFormat().getName().empty()) {
     llvm::raw_string_ostream(reason)
         << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
            "#fp4.mxfp4, or an f8E4M3FN left side and a right side of "
