@@ -92,10 +92,7 @@ Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
 }
 
 void DecodeKernelWriter::describeOperands(NamedAttrList &meaning) {
-  std::optional<std::string_view> format =
-      numerics::blockFormatName(problem.format.getBlockFormat());
-  meaning.set("rhs_format",
-              b.getStringAttr(format ? StringRef(*format) : StringRef()));
+  meaning.set("rhs_format", b.getStringAttr(problem.format.getName()));
   meaning.set("rhs_layout",
               b.getStringAttr(problem.isFolded ? "folded" : "fragments"));
 }

@@ -15,6 +15,7 @@
 #include "KernelWriter.h"
 #include "WidenedInput.h"
 #include "fp4/Conversion/Passes.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -40,7 +41,8 @@ struct ConvertFP4ToFP4GPU
 private:
   ScheduleChoice choose(const MatmulProblem &problem);
   KernelOp getKernel(const MatmulProblem &problem, FusedMatmul &fused);
-  bool canQuantize(const MatmulProblem &problem, FusedMatmul &fused);
+  fp4::QuantizeOp getQuantization(const MatmulProblem &problem,
+                                  FusedMatmul &fused);
   SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
                                            const MatmulProblem &problem,
                                            FusedMatmul &fused);
@@ -123,11 +125,11 @@ static void appendParts(OpBuilder &builder, Value matrix,
   builder.createOrFold<PrepackOp>(parts, matrix.getLoc(), matrix);
 }
 
-/// The arrays of a product of two microscaled matrices. `parts` are what those
-/// of the weight were made from.
+/// The arrays of a product of two microscaled matrices. `sources` made the
+/// parts of the weight.
 static SmallVector<Value>
 prepareOperands(OpBuilder &builder, FusedMatmul &fused,
-                llvm::SmallSetVector<Operation *, 6> &parts) {
+                SmallVectorImpl<Operation *> &sources) {
   Location loc = fused.matmul.getLoc();
   SmallVector<Value> lhs, rhs, second, operands;
   appendParts(builder, fused.matmul.getLhs(), lhs);
@@ -144,8 +146,7 @@ prepareOperands(OpBuilder &builder, FusedMatmul &fused,
     llvm::append_range(operands,
                        parts.drop_front(std::min<size_t>(2, parts.size())));
   for (Value part : llvm::concat<Value>(rhs, second))
-    if (Operation *op = part.getDefiningOp())
-      parts.insert(op);
+    sources.push_back(part.getDefiningOp());
   return operands;
 }
 
@@ -192,30 +193,31 @@ static void replaceQuantization(OpBuilder &builder, fp4::QuantizeOp quantize,
   replacePrepacked(quantize, parts, rows);
 }
 
-/// Whether a kernel of that schedule has whole blocks of results in each warp.
-bool ConvertFP4ToFP4GPU::canQuantize(const MatmulProblem &problem,
-                                     FusedMatmul &fused) {
+/// The quantization of the result, if a kernel of the chosen schedule has whole
+/// blocks of results in each warp, or null.
+fp4::QuantizeOp
+ConvertFP4ToFP4GPU::getQuantization(const MatmulProblem &problem,
+                                    FusedMatmul &fused) {
   if (problem.decodesWeight || arch->family != GPUFamily::SM120)
-    return false;
+    return {};
   fp4::QuantizeOp quantize = findQuantization(fused);
   if (!quantize)
-    return false;
+    return {};
   ScheduleAttr schedule = choose(problem).schedule;
   int64_t columns =
       schedule.getTileN() / schedule.getWarpsN() / (problem.isGated ? 2 : 1);
   int64_t block = quantize.getType().getFormat().getBlockCols();
-  return columns > 0 && columns % block == 0;
+  return columns > 0 && columns % block == 0 ? quantize : fp4::QuantizeOp();
 }
 
 void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
                                 FusedMatmul &fused) {
-  if (canQuantize(problem, fused))
-    fused.quantize = findQuantization(fused);
+  fused.quantize = getQuantization(problem, fused);
   KernelOp kernel = getKernel(problem, fused);
   Operation *last = fused.getLast();
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
-  llvm::SmallSetVector<Operation *, 6> sources;
+  SmallVector<Operation *> sources;
   SmallVector<Value> operands =
       problem.decodesWeight ? prepareDecodeOperands(builder, problem, fused)
                             : prepareOperands(builder, fused, sources);
@@ -248,25 +250,15 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
     replaceQuantization(builder, fused.quantize, parts, rows);
   else
     last->getResult(0).replaceAllUsesWith(parts[0]);
-  for (Operation *op : llvm::reverse(fused.tail))
-    op->erase();
-  for (fp4::MatmulOp matmul : {fused.matmul, fused.second}) {
-    if (!matmul)
-      continue;
-    llvm::SmallSetVector<Operation *, 2> given;
-    for (Value operand : {matmul.getLhs(), matmul.getRhs()})
-      if (Operation *source = operand.getDefiningOp())
-        given.insert(source);
-    done.insert(matmul);
-    matmul.erase();
-    for (Operation *source : given)
-      if (isOpTriviallyDead(source))
-        source->erase();
-  }
-  // Parts of a pair that live on only in the joined weight.
-  for (Operation *op : sources)
-    if (isOpTriviallyDead(op))
-      op->erase();
+  // Parts of a pair live on only in the joined weight.
+  SmallVector<Operation *> dead = std::move(sources);
+  llvm::append_range(dead, fused.tail);
+  for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
+    if (matmul) {
+      done.insert(matmul);
+      dead.push_back(matmul);
+    }
+  fp4::eraseDeadOps(dead);
   ++numLaunches;
 }
 

@@ -226,8 +226,7 @@ DictionaryAttr KernelWriter::describeMeaning() {
   if (fused.quantize) {
     fp4::QuantizeOp quantize = fused.quantize;
     add("result_type", print(fused.getType().getElementType()));
-    add("result_format", *numerics::blockFormatName(
-                             quantize.getType().getFormat().getBlockFormat()));
+    add("result_format", quantize.getType().getFormat().getName());
     add("scale_rule", stringifyScaleRule(static_cast<ScaleRule>(
                           quantize.getEffectiveScaleRule())));
   }

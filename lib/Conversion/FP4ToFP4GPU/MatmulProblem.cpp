@@ -15,10 +15,6 @@ using namespace mlir;
 
 namespace fp4::gpu {
 
-static std::string getFormatName(FormatAttr format) {
-  return std::string(*numerics::blockFormatName(format.getBlockFormat()));
-}
-
 static unsigned getElementBits(FormatAttr format) {
   return format.getElementStorageType().getIntOrFloatBitWidth();
 }
@@ -30,9 +26,9 @@ bool MatmulProblem::usesBytes() const {
 std::string MatmulProblem::getName() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "matmul_" << getFormatName(format) << "_";
+  os << "matmul_" << format.getName() << "_";
   if (weightFormat != format)
-    os << getFormatName(weightFormat) << "_";
+    os << weightFormat.getName() << "_";
   os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
      << depth << "_" << resultType;
   if (biasType)
@@ -70,7 +66,8 @@ static std::string printSize(int64_t size) {
 static bool isServed(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
   unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
-  return isPrepackedFormat(format) && block.blockCols == expected;
+  return isPrepackedFormat(format) && block.blockCols == expected &&
+         !format.getName().empty();
 }
 
 /// What TMA takes at once of elements that it spreads to bytes (CUDA driver
@@ -113,17 +110,15 @@ static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
         cast<RankedTensorType>(matmul.getBias().getType()).getElementType();
   problem.activation = matmul.getActivation().value_or(Activation::None);
   problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
-  if (problem.rows == 0 || problem.columns == 0 || problem.depth == 0) {
-    reason = "expected a product that is not empty, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
-    return failure();
-  }
-  if (!isCountable(problem.rows, problem.depth, problem.format) ||
+  bool isEmpty =
+      problem.rows == 0 || problem.columns == 0 || problem.depth == 0;
+  if (isEmpty || !isCountable(problem.rows, problem.depth, problem.format) ||
       !isCountable(problem.columns, problem.depth, problem.format)) {
-    reason = "expected sizes and bytes of scales below 2^31, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
+    reason = "expected " +
+             std::string(isEmpty ? "a product that is not empty"
+                                 : "sizes and bytes of scales below 2^31") +
+             ", got M x N x K = " + printSize(problem.rows) + "x" +
+             printSize(problem.columns) + "x" + printSize(problem.depth);
     return failure();
   }
   if (!ShapedType::isDynamic(problem.columns) && problem.columns % 8 == 0)
@@ -187,17 +182,21 @@ static bool canFold(Value weight) {
                  : !isOutsideFragmentRange(weight, /*isFolded=*/true);
 }
 
+static bool isDecodable(FormatAttr format) {
+  return hasFragments(format) && !format.getName().empty();
+}
+
 /// In which type the sides of a product are multiplied, or nothing for types
 /// that no kernel takes.
 static LogicalResult chooseType(MatmulOp matmul, const GPUArch &arch,
                                 MatmulProblem &problem) {
   Type lhs = matmul.getLhs().getType();
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  if (!hasFragments(rhs.getFormat()))
+  if (!isDecodable(rhs.getFormat()))
     return failure();
   if (auto matrix = dyn_cast<MicroscaledTensorType>(lhs)) {
     problem.isWidened = problem.hasLhsFactor = true;
-    return success(hasFragments(matrix.getFormat()));
+    return success(isDecodable(matrix.getFormat()));
   }
   Type element = cast<RankedTensorType>(lhs).getElementType();
   if (element.isBF16())

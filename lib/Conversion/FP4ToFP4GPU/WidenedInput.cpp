@@ -32,7 +32,7 @@ static std::string getName(Type lhs) {
   std::string text = "dequantize_";
   llvm::raw_string_ostream os(text);
   if (auto matrix = dyn_cast<MicroscaledTensorType>(lhs))
-    os << *numerics::blockFormatName(matrix.getFormat().getBlockFormat());
+    os << matrix.getFormat().getName();
   else
     os << cast<RankedTensorType>(lhs).getElementType();
   ArrayRef<int64_t> shape = getShape(lhs);
@@ -80,8 +80,7 @@ static KernelOp createKernel(ImplicitLocOpBuilder &b, Type lhs) {
     list.add("scales",
              MemRefType::get(getPrepackedScalesType(matrix).getShape(),
                              format.getScaleStorageType()));
-    meaning.set("format", b.getStringAttr(*numerics::blockFormatName(
-                              format.getBlockFormat())));
+    meaning.set("format", b.getStringAttr(format.getName()));
   } else {
     list.add(
         "elements",

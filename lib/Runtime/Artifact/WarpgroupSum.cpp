@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What an H200 does (docs/PTXEmulator.md, "Accumulation", fitted to recordings):
-// the 32 products of an instruction and the addend are cut to 13 bits behind
-// the point of the largest of them, where subnormal factors count as of the
-// smallest exponent, and the sum is cut to 13 bits again.
+// What an H200 does (docs/PTXEmulator.md, "Accumulation", fitted to
+// recordings): the 32 products of an instruction and the addend are cut to 13
+// bits behind the point of the largest of them, where subnormal factors count
+// as of the smallest exponent, and the sum is cut to 13 bits again.
 //
 // So with u the last bit that is kept, each term loses less than u, and nothing
 // if it is a multiple of u; and sums of multiples of u that stay below 2^14 u

@@ -10,6 +10,26 @@ func.func @float_activation(%x: tensor<256x512xf32>, %w: !fp4.tensor<384x512, #f
 
 // -----
 
+// A format that is nvfp4 but for the tensor scale has no name that a kernel's
+// meaning could tell.
+#plain = #fp4.format<element = f4E2M1FN, scale = f8E4M3FN, block = 16>
+func.func @format_without_a_name(%x: !fp4.tensor<256x512, #plain>, %w: !fp4.tensor<384x512, #plain>) {
+  // expected-error @below {{expected two operands of #fp4.nvfp4, or two among}}
+  %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #plain>, !fp4.tensor<384x512, #plain> -> tensor<256x384xf32>
+  return
+}
+
+// -----
+
+#scaled = #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 32, tensor_scale>
+func.func @decoded_format_without_a_name(%x: tensor<256x512xbf16>, %w: !fp4.tensor<384x512, #scaled>) {
+  // expected-error @below {{expected a bf16 left side and a right side of #fp4.nvfp4 or #fp4.mxfp4}}
+  %0 = fp4.matmul %x, %w : tensor<256x512xbf16>, !fp4.tensor<384x512, #scaled> -> tensor<256x384xf32>
+  return
+}
+
+// -----
+
 func.func @mixed_formats(%x: !fp4.tensor<256x512, #fp4.nvfp4>, %w: !fp4.tensor<384x512, #fp4.mxfp4>) {
   // expected-error @below {{expected two operands of #fp4.nvfp4, or two among #fp4.mxfp4, #fp4.mxfp6e2m3, #fp4.mxfp6e3m2, #fp4.mxfp8e4m3 and #fp4.mxfp8e5m2}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<256x512, #fp4.nvfp4>, !fp4.tensor<384x512, #fp4.mxfp4> -> tensor<256x384xf32>
