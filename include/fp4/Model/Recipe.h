@@ -15,7 +15,7 @@
 //   mr-gptq       Hadamard       mr-gptq        specification     -
 //   mr-gptq-plus  Hadamard       mr-gptq-plus   4/6 or even       -
 //   hadamard-128  Hadamard 128   mr-gptq-plus   search            mixed
-//   best          WUSH 128       mr-gptq-plus   search            mixed
+//   best          WUSH, <= 512   mr-gptq-plus   search            mixed
 //   fp-quant      Hadamard       fp-quant       specification     -
 //   llmcompressor none           llmcompressor  specification     -
 //   modelopt      none           modelopt       specification     -
@@ -38,8 +38,7 @@
 #ifndef FP4_MODEL_RECIPE_H
 #define FP4_MODEL_RECIPE_H
 
-#include "fp4/Quantization/BlockTransform.h"
-#include "fp4/Quantization/WeightQuantizer.h"
+#include "fp4/Model/QuantizedBlock.h"
 #include <map>
 #include <string>
 
@@ -59,7 +58,8 @@ struct Recipe {
   TransformKind transform = TransformKind::None;
   quantization::OrthogonalKind orthogonal =
       quantization::OrthogonalKind::Hadamard;
-  /// Channels per matrix of the transform.
+  /// Channels per matrix of the transform; of WUSH, at most: see
+  /// `transformBlockFor`.
   size_t transformBlock = 0;
   /// Of the inputs of a block, transform that of down_proj alone: the weights
   /// of the model carry the other rotations (RotationFusion.h).
@@ -82,8 +82,19 @@ struct Recipe {
   double residualShare = 0;
 
   TransformKind transformOf(size_t stage) const {
-    // down_proj is the last stage (QuantizedBlock.h).
-    return transformsOnlyDown && stage != 3 ? TransformKind::None : transform;
+    // down_proj is the last stage.
+    bool isLeftOut = transformsOnlyDown && stage != kNumStages - 1;
+    return isLeftOut ? TransformKind::None : transform;
+  }
+
+  /// Channels per matrix for an input of `cols` channels. WUSH matrices are
+  /// made for each input anyway and are the better the larger they are, so they
+  /// take the largest power of two up to `transformBlock` that divides `cols`.
+  size_t transformBlockFor(size_t cols) const {
+    size_t block = transformBlock;
+    while (transform == TransformKind::WUSH && block > 1 && cols % block != 0)
+      block /= 2;
+    return block;
   }
 
   /// Calibrate each stage of a block (q/k/v, o, gate/up, down) behind the
@@ -112,8 +123,8 @@ Expected<Recipe> findRecipe(std::string_view name,
                             const numerics::BlockFormat &format);
 
 /// Gives `recipe` the transform that `text` names: "none", "hadamard-N",
-/// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix. Fails on
-/// other texts.
+/// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix (of WUSH,
+/// at most N). Fails on other texts.
 Status setTransform(Recipe &recipe, std::string_view text);
 
 /// The same for "full", "diagonal" and "gain". Fails on other texts, and on a

@@ -31,8 +31,9 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
         " calibration tokens, got " + std::to_string(tokens.size()));
   for (Linear linear : kLinears) {
     int64_t cols = linearShape(model.config(), linear).cols;
-    int64_t unit = std::max<int64_t>(recipe.weights.format.blockCols,
-                                     int64_t(recipe.transformBlock));
+    auto unit = std::max<int64_t>(
+        recipe.weights.format.blockCols,
+        int64_t(recipe.transformBlockFor(static_cast<size_t>(cols))));
     if (cols % unit != 0)
       return Status::error(linearName(0, linear) + ": expected a multiple of " +
                            std::to_string(unit) + " input channels, got " +
@@ -152,9 +153,9 @@ Status BlockQuantizer::chooseTransform(Statistics &statistics, size_t stage) {
   Expected<Matrix> hessian = statistics.sums->exact.finish();
   if (!hessian.ok())
     return hessian.status();
-  auto chosen =
-      quantization::wushTransform(weights->data(), weights->size() / cols, cols,
-                                  hessian->data(), recipe.transformBlock);
+  auto chosen = quantization::wushTransform(
+      weights->data(), weights->size() / cols, cols, hessian->data(),
+      recipe.transformBlockFor(cols));
   if (!chosen.ok())
     return Status::error(stageName(stage) + ": " + chosen.message());
   transform = std::move(*chosen);
