@@ -15,7 +15,7 @@
 //   mr-gptq       Hadamard       mr-gptq        specification     -
 //   mr-gptq-plus  Hadamard       mr-gptq-plus   4/6 or even       -
 //   hadamard-128  Hadamard 128   mr-gptq-plus   search            mixed
-//   best          WUSH, <= 512   mr-gptq-plus   search            mixed
+//   best          WUSH 128       mr-gptq-plus   search            mixed
 //   fp-quant      Hadamard       fp-quant       specification     -
 //   llmcompressor none           llmcompressor  specification     -
 //   modelopt      none           modelopt       specification     -
@@ -40,6 +40,7 @@
 
 #include "fp4/Model/QuantizedBlock.h"
 #include <map>
+#include <set>
 #include <string>
 
 namespace fp4::model {
@@ -66,6 +67,9 @@ struct Recipe {
   bool transformsOnlyDown = false;
   /// Layers, by name, whose weights are quantized in another way.
   std::map<std::string, quantization::WeightOptions> overrides;
+  /// Layers, by name, that stay in high precision: all that read one input, or
+  /// none of them.
+  std::set<std::string> kept;
   /// False leaves activations in float32.
   bool quantizeActivations = true;
   numerics::ScaleRule activationRule = numerics::ScaleRule::AbsMax;
@@ -116,6 +120,9 @@ struct Recipe {
 inline constexpr std::string_view kRecipeNames[] = {
     "rtn",          "rtn-rotated", "gptq",     "mr-gptq",       "mr-gptq-plus",
     "hadamard-128", "best",        "fp-quant", "llmcompressor", "modelopt"};
+
+/// The names above, in one text.
+std::string recipeNameList();
 
 /// The recipe `name` for NVFP4 or MXFP4. Fails on other formats, and on an
 /// unknown name, listing the known ones.

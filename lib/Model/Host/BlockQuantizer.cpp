@@ -305,7 +305,23 @@ Status BlockQuantizer::leaveStage(Statistics &statistics, size_t stage) {
       report("outputs", stage, 0.75, 1));
 }
 
+/// Moves both models past a stage whose layers stay as they are.
+Status BlockQuantizer::keepStage(Statistics &statistics, size_t stage) {
+  QuantizedBlock &block = statistics.block;
+  block.inputs[stage].isKept = true;
+  block.weights.resize(block.weights.size() + kStages[stage].count);
+  Status status = Status::success();
+  if (recipe.usesFloatModel())
+    status = forEachInParallel(
+        states.size(), options.threads,
+        [&](size_t i) { return statistics.floating.leaveStage(stage, i); },
+        report("float outputs", stage, 0, 0.75));
+  return status.ok() ? leaveStage(statistics, stage) : status;
+}
+
 Status BlockQuantizer::runStage(Statistics &statistics, size_t stage) {
+  if (recipe.kept.count(stageName(stage)))
+    return keepStage(statistics, stage);
   statistics.sums.emplace(
       linearShape(model.config(), kLinears[kStages[stage].first]).cols,
       options.threads);
@@ -360,9 +376,7 @@ Status QuantizedModelRun::runBlock(int64_t layer, const QuantizedBlock &block,
                                    Batches &states, unsigned threads,
                                    const Progress &progress) const {
   BlockPosition position(*parts, states);
-  Status status = position.bindExact(model, layer);
-  for (size_t stage = 0; stage < kNumStages && status.ok(); ++stage)
-    status = position.bindStage(model, recipe, layer, block, stage);
+  Status status = position.bindBlock(model, recipe, layer, block);
   if (!status.ok())
     return status;
   status = forEachInParallel(
