@@ -508,6 +508,7 @@ Expected<Statistics> Device::launch(const Module &module,
     launch.gridWorkspace = *workspace;
   }
 
+  impl->memory.beginLaunch(config.programmatic);
   Workers workers{launch, {}, {}, {}};
   uint64_t threads =
       options.threads ? options.threads : std::thread::hardware_concurrency();
