@@ -164,7 +164,7 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what
     is in front of them, if nothing else uses it: operations element by element,
     a factor for each row that is computed from its sum of squares (RMSNorm), and
-    products of blocks of 16 to 128 columns with given matrices.
+    products of blocks of 16 to 1024 columns with given matrices.
     Those of a format with a tensor scale that give none stay, unless
     `compute-tensor-scales` asks for another kernel ahead that finds the largest
     magnitude (`fp4gpu.amax`). A remark says what was fused, or why there is no
