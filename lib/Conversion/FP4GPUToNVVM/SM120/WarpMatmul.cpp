@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One warp fills the ring by TMA; the others own a part of the output tile
-// each, in registers. Which lane holds what is from the PTX ISA, "Matrix
-// Fragments for mma.m16n8k64" and "Block Scaling for mma.sync".
+// One warp fills the ring, by TMA or else by cp.async; the others own a part of
+// the output tile each, in registers. Which lane holds what is from the PTX
+// ISA, "Matrix Fragments for mma.m16n8k64" and "Block Scaling for mma.sync".
 //
 // Scales are used as they lie in the 128x4 layout: its 16-byte entry for row
 // r % 32 holds the four scales of rows r, r+32, r+64, r+96. With lane = 4g + t,
@@ -118,7 +118,7 @@ private:
 } // namespace
 
 LogicalResult WarpMatmul::check() {
-  if (failed(checkPlainTiles(plan)))
+  if (plan.schedule.getPromotion() && failed(checkPlainTiles(plan)))
     return failure();
   auto fail = [&]() { return plan.kernel.emitOpError() << "expected "; };
   auto isServed = [&](const WarpSide &side, int64_t least) {
@@ -142,6 +142,8 @@ LogicalResult WarpMatmul::check() {
     return fail() << "no split of a product with a dynamic number of columns, "
                      "got "
                   << plan.schedule;
+  if (plan.schedule.getBalanced() && plan.schedule.getSplit() > 1)
+    return fail() << "either 'balanced' or a split, got " << plan.schedule;
   if (std::optional<FormatAttr> format = plan.epilogue.getFormat()) {
     int64_t columns = plan.getResultColumns() / plan.schedule.getWarpsN();
     if (columns % format->getBlockCols() != 0)
@@ -163,16 +165,12 @@ LogicalResult WarpMatmul::check() {
 // Loads of one stage
 //===----------------------------------------------------------------------===//
 
-/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. TMA
-/// has exchanged chunks by the address bits from 7 on, which depend on the row
-/// in the tile alone and, as the warp's part and blocks of rows in it begin at
-/// multiples of eight rows, on `laneRow` alone.
+/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. The
+/// warp's part and blocks of rows in it begin at multiples of eight rows.
 Value WarpMatmul::getFragmentAddress(const WarpSide &side, Value stage,
                                      Value laneRow, Value chunk) {
   int64_t rowBytes = side.elements.getRowBytes();
-  Value exchange =
-      b.bitAnd(b.shiftRight(b.mul(laneRow, rowBytes), 7), rowBytes / 16 - 1);
-  Value chunkOffset = b.mul(b.bitXor(chunk, exchange), 16);
+  Value chunkOffset = skeleton.swizzledChunk(side.elements, laneRow, chunk);
   Value offset = b.add(b.mul(b.add(side.row, laneRow), rowBytes), chunkOffset);
   return b.at(skeleton.tileAddress(side.elements, stage), offset);
 }
@@ -429,7 +427,7 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
                              32 * getConsumers());
         };
         ValueRange sums = ValueRange(carried).drop_front(2);
-        if (plan.schedule.getSplit() > 1)
+        if (splitSums.isNeeded())
           splitSums.finish(warp, lane, sums, finish);
         else
           finish(sums);
@@ -438,8 +436,7 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
 }
 
 void WarpMatmul::emit(Operation *device) {
-  if (plan.schedule.getSplit() > 1)
-    plan.workspaceBytes = splitSums.getWorkspaceBytes();
+  splitSums.planWorkspace();
   skeleton.beginFunction(device, getThreads(), /*extraSharedBytes=*/0);
   Value thread = b.threadId();
   Value warp = b.warpId(thread);
@@ -456,7 +453,10 @@ void WarpMatmul::emit(Operation *device) {
         if (hasProducerGroup())
           b.setMaxRegisters(kProducerRegisters, /*isMore=*/false);
         b.ifThen(isProducer, [&] {
-          b.ifThen(b.elect(), [&] { skeleton.emitProducer(); });
+          if (plan.hasLaneCopies())
+            skeleton.emitProducer(b.bitAnd(thread, 31));
+          else
+            b.ifThen(b.elect(), [&] { skeleton.emitProducer(); });
         });
       },
       [&] {
