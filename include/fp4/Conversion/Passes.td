@@ -107,10 +107,11 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
   let summary = "Lay constant weights out as kernels read them";
   let description = [{
     Turns each `fp4.constant` that is the `rhs` of an `fp4.matmul` with a kernel
-    (two matrices of the same 4-bit format) into `fp4gpu.unprepack` of constant
-    bytes: packed elements as they are, scales in the 128x4 order that the
-    tensor cores read; or, where the left side is bf16, into
-    `fp4gpu.from_fragments` of codes in the order of matrix fragments. What libraries do when a model is loaded is done here.
+    for `target` into `fp4gpu.unprepack` of constant bytes: packed elements as
+    they are, scales in the 128x4 order that the tensor cores read; or, where the
+    weight is decoded (next to a float left side, and always on sm_90a), into
+    `fp4gpu.from_fragments` of codes in the order of matrix fragments. What
+    libraries do when a model is loaded is done here.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
 
@@ -119,6 +120,10 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::fp4::gpu::FP4GPUDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
+           "GPU whose kernels read the weights, as ptxas spells it">
+  ];
   let statistics = [
     Statistic<"numPrepacked", "num-prepacked", "Number of weights laid out">,
     Statistic<"numBytes", "num-bytes", "Bytes of prepacked elements and scales">
@@ -151,7 +156,11 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
 
     A bf16 left side and a 4-bit right side are multiplied as bf16, the right
     side going through `fp4gpu.to_fragments`: on sm_90a and sm_120a, with K a
-    multiple of the block.
+    multiple of the block. On sm_90a, whose tensor cores take no scales, so are
+    two 4-bit matrices, after a launch that makes the left one bf16
+    (`fp4gpu.dequantize`), and f8E4M3FN with MXFP4 is multiplied as f8E4M3FN: or,
+    where the weight's scales do not fold into such elements exactly, as bf16
+    after such a launch, which a remark says (`fallback`).
 
     `fp4.quantize` and `fp4.rotate_quantize` of a matrix whose prepacked form is
     asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what

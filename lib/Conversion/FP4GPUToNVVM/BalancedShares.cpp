@@ -26,8 +26,8 @@ BalancedShares::BalancedShares(KernelBuilder &builder, Value total,
 
 Value BalancedShares::begin(Value block) {
   Value before = b.atMost(block, longer);
-  return b.atMost(
-      b.add(b.createOrFold<arith::MulIOp>(block, share), before), total);
+  return b.atMost(b.add(b.createOrFold<arith::MulIOp>(block, share), before),
+                  total);
 }
 
 Value BalancedShares::blockOf(Value unit) {

@@ -148,17 +148,22 @@ void KernelSkeleton::forShares(Value tiles, ValueRange init,
             });
 }
 
-Values KernelSkeleton::forSteps(ValueRange init,
-                                function_ref<Values(Value, ValueRange)> body) {
+std::pair<Value, Value> KernelSkeleton::getSteps() {
   if (plan.schedule.getBalanced())
-    return b.forLoop(firstStep, endStep, b.i32(1), init, body);
+    return {firstStep, endStep};
   int64_t split = plan.schedule.getSplit();
   if (split == 1)
-    return b.forLoop(b.i32(0), b.i32(plan.getSteps()), b.i32(1), init, body);
+    return {b.i32(0), b.i32(plan.getSteps())};
   auto first = [&](Value part) {
     return b.div(b.mul(part, plan.getSteps()), b.i32(split));
   };
-  return b.forLoop(first(part), first(b.add(part, 1)), b.i32(1), init, body);
+  return {first(part), first(b.add(part, 1))};
+}
+
+Values KernelSkeleton::forSteps(ValueRange init,
+                                function_ref<Values(Value, ValueRange)> body) {
+  auto [first, end] = getSteps();
+  return b.forLoop(first, end, b.i32(1), init, body);
 }
 
 /// Elements go by TMA, which gives zeros for what is outside the matrix. Tiles

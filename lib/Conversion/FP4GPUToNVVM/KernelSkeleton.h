@@ -69,6 +69,8 @@ public:
   void
   forTiles(mlir::ValueRange init,
            llvm::function_ref<Values(Value m, Value n, mlir::ValueRange)> body);
+  /// The first step of a tile's pipeline and the one behind the last.
+  std::pair<Value, Value> getSteps();
   /// The steps of a tile's pipeline.
   Values forSteps(mlir::ValueRange init,
                   llvm::function_ref<Values(Value k, mlir::ValueRange)> body);

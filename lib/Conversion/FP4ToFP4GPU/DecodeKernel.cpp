@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelWriter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -30,7 +31,7 @@ protected:
   void describeOperands(NamedAttrList &meaning) override;
 
 private:
-  unsigned lhs, rhs, factor;
+  unsigned lhs, rhs, factor, lhsFactor;
 };
 } // namespace
 
@@ -49,11 +50,19 @@ void DecodeKernelWriter::declareOperands() {
                          getFragmentFactorType(matrix, problem.isFolded));
   if (problem.isFolded)
     columnFactor = factor;
+  if (problem.hasLhsFactor)
+    lhsFactor =
+        declare("lhs_tensor_scale", MemRefType::get({}, b.getF32Type()));
 }
 
 void DecodeKernelWriter::emitFactors() {
-  if (!problem.isFolded)
-    factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
+  if (problem.isFolded)
+    return;
+  factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
+  if (problem.hasLhsFactor)
+    factors[0] = arith::MulFOp::create(
+        b, factors[0],
+        memref::LoadOp::create(b, argument(lhsFactor), ValueRange()));
 }
 
 Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
@@ -84,7 +93,8 @@ Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
 
 void DecodeKernelWriter::describeOperands(NamedAttrList &meaning) {
   meaning.set("rhs_format", b.getStringAttr(problem.format.getName()));
-  meaning.set("rhs_layout", b.getStringAttr("fragments"));
+  meaning.set("rhs_layout",
+              b.getStringAttr(problem.isFolded ? "folded" : "fragments"));
 }
 
 KernelOp createDecodeKernel(OpBuilder &builder, FusedMatmul &fused,

@@ -13,6 +13,7 @@
 #include "ActivationKernel.h"
 #include "KernelReuse.h"
 #include "KernelWriter.h"
+#include "WidenedInput.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -42,10 +43,14 @@ private:
                               const ScheduleChoice &choice, FusedMatmul &fused);
   fp4::QuantizeOp getQuantization(const MatmulProblem &problem,
                                   FusedMatmul &fused);
+  SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
+                                           const MatmulProblem &problem,
+                                           FusedMatmul &fused);
   void launch(const MatmulProblem &problem, FusedMatmul &fused);
   bool launchAll(ArrayRef<fp4::MatmulOp> matmuls, bool inPairs);
 
   const GPUArch *arch = nullptr;
+  std::optional<InputWidener> widener;
   /// Matmuls that are launched already.
   llvm::DenseSet<Operation *> done;
 };
@@ -142,13 +147,22 @@ prepareOperands(OpBuilder &builder, FusedMatmul &fused,
 }
 
 /// The arrays of a product with a decoded weight.
-static SmallVector<Value>
-prepareDecodeOperands(OpBuilder &builder, FusedMatmul &fused, bool isFolded) {
+SmallVector<Value> ConvertFP4ToFP4GPU::prepareDecodeOperands(
+    OpBuilder &builder, const MatmulProblem &problem, FusedMatmul &fused) {
   fp4::MatmulOp matmul = fused.matmul;
-  SmallVector<Value> operands = {matmul.getLhs()}, fragments;
+  WidenedInput lhs = {matmul.getLhs(), Value()};
+  if (problem.isWidened)
+    lhs = widener->widen(matmul.getLhs());
+  if (!problem.fallback.empty())
+    remark::missed(matmul.getLoc(),
+                   remark::RemarkOpts::name("fallback").category("fp4gpu"))
+        << "multiplied as bf16, not as f8E4M3FN: " + problem.fallback;
+  SmallVector<Value> operands = {lhs.matrix}, fragments;
   builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs(), isFolded);
+                                      matmul.getRhs(), problem.isFolded);
   llvm::append_range(operands, fragments);
+  if (lhs.factor)
+    operands.push_back(lhs.factor);
   return operands;
 }
 
@@ -218,9 +232,8 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   Location loc = fused.matmul.getLoc();
   SmallVector<Operation *> sources;
   SmallVector<Value> operands =
-      problem.decodesWeight
-          ? prepareDecodeOperands(builder, fused, problem.isFolded)
-          : prepareOperands(builder, fused, sources);
+      problem.decodesWeight ? prepareDecodeOperands(builder, problem, fused)
+                            : prepareOperands(builder, fused, sources);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
@@ -264,32 +277,11 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   ++numLaunches;
 }
 
-/// The problem of `matmul` if `arch` has a kernel for it.
-static FailureOr<MatmulProblem>
-getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
-  if (isDecodeMatmul(matmul)) {
-    FailureOr<MatmulProblem> problem = getDecodeProblem(matmul, reason);
-    bool isServed = arch.family == GPUFamily::SM90 ||
-                    (arch.family == GPUFamily::SM120 &&
-                     (failed(problem) || !problem->isFolded));
-    if (isServed)
-      return problem;
-    reason = arch.family == GPUFamily::SM120
-                 ? "expected a bf16 left side or two microscaled operands"
-                 : "expected two microscaled operands";
-    return failure();
-  }
-  if (arch.family != GPUFamily::SM90)
-    return getMatmulProblem(matmul, reason);
-  reason = "expected a bf16 left side and a microscaled right side";
-  return failure();
-}
-
 /// Launches pairs, or the matmuls that are left.
 bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
                                    bool inPairs) {
   for (fp4::MatmulOp matmul : matmuls) {
-    if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul)))
+    if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul, *arch)))
       continue;
     std::string reason;
     FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
@@ -319,6 +311,7 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
                                << "'; supported: " << listGPUArchs();
     return signalPassFailure();
   }
+  widener.emplace(getOperation());
   SmallVector<fp4::MatmulOp> matmuls;
   // A launch finds its kernel in the nearest module.
   getOperation().walk([&](fp4::MatmulOp op) {
@@ -331,6 +324,6 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
     return signalPassFailure();
   ConversionCounts counts =
       convertQuantizations(getOperation(), computeTensorScales);
-  numKernels += counts.kernels;
+  numKernels += counts.kernels + widener->getNumKernels();
   numLaunches += counts.launches;
 }

@@ -199,10 +199,9 @@ void KernelWriter::describeTailOf(Block &body, Block::iterator first,
 }
 
 /// What the manifest says of the kernel (docs/Manifest.md, "Meaning"); null if
-/// there are no words for it. The bound that the runtime checks is that of sums
-/// in float32, which 8-bit products by wgmma are not.
+/// there are no words for it.
 DictionaryAttr KernelWriter::describeMeaning() {
-  if (!tailText || problem.isFolded)
+  if (!tailText)
     return {};
   NamedAttrList meaning;
   auto add = [&](StringRef name, StringRef value) {

@@ -58,7 +58,7 @@ std::string MatmulProblem::getName() const {
                : "")
        << (schedule.getBalanced() ? "_balanced" : "");
   if (decodesWeight)
-    os << (isFolded ? "_e4m3" : "_bf16");
+    os << (isFolded ? "_e4m3" : "_bf16") << (hasLhsFactor ? "_scaled" : "");
   return text;
 }
 
@@ -153,49 +153,102 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   return failure();
 }
 
-bool isDecodeMatmul(MatmulOp matmul) {
-  return isa<RankedTensorType>(matmul.getLhs().getType()) &&
-         isa<MicroscaledTensorType>(matmul.getRhs().getType());
+//===----------------------------------------------------------------------===//
+// Decoded weights
+//===----------------------------------------------------------------------===//
+
+bool isDecodeMatmul(MatmulOp matmul, const GPUArch &arch) {
+  return isa<MicroscaledTensorType>(matmul.getRhs().getType()) &&
+         (arch.family == GPUFamily::SM90 ||
+          isa<RankedTensorType>(matmul.getLhs().getType()));
 }
 
-FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
-                                          std::string &reason) {
-  auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
+/// Whether the scales of a weight fold into f8E4M3FN elements as far as it is
+/// known; --fp4-prepack-weights has decided it for what it has laid out.
+static bool canFold(Value weight) {
+  auto laidOut = weight.getDefiningOp<FromFragmentsOp>();
+  return laidOut ? laidOut.getFolded()
+                 : !isOutsideFragmentRange(weight, /*isFolded=*/true);
+}
+
+static bool isDecodable(FormatAttr format) {
+  return hasFragments(format) && !format.getName().empty();
+}
+
+/// In which type the sides of a product are multiplied, or nothing for types
+/// that no kernel takes.
+static LogicalResult chooseType(MatmulOp matmul, const GPUArch &arch,
+                                MatmulProblem &problem) {
+  Type lhs = matmul.getLhs().getType();
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  bool isFolded = isa<Float8E4M3FNType>(lhs.getElementType());
-  if ((!lhs.getElementType().isBF16() && !isFolded) ||
-      !hasFragments(rhs.getFormat(), isFolded) ||
-      rhs.getFormat().getName().empty()) {
+  if (!isDecodable(rhs.getFormat()))
+    return failure();
+  if (auto matrix = dyn_cast<MicroscaledTensorType>(lhs)) {
+    problem.isWidened = problem.hasLhsFactor = true;
+    return success(isDecodable(matrix.getFormat()));
+  }
+  Type element = cast<RankedTensorType>(lhs).getElementType();
+  if (element.isBF16())
+    return success();
+  if (!isa<Float8E4M3FNType>(element) || arch.family != GPUFamily::SM90)
+    return failure();
+  if (!hasFragments(rhs.getFormat(), /*isFolded=*/true))
+    problem.fallback = "scales of the weight are no powers of two";
+  else if (!canFold(matmul.getRhs()))
+    problem.fallback = "scales in a row of the weight are more than 11 binades "
+                       "apart, or NaN";
+  problem.isWidened = !problem.fallback.empty();
+  problem.isFolded = !problem.isWidened;
+  return success();
+}
+
+FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul, const GPUArch &arch,
+                                          std::string &reason) {
+  MatmulProblem kind;
+  if (failed(chooseType(matmul, arch, kind))) {
+    StringRef expected =
+        arch.family == GPUFamily::SM90
+            ? "a left side of bf16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4"
+            : "a bf16 left side";
     llvm::raw_string_ostream(reason)
-        << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
-           "#fp4.mxfp4, or an f8E4M3FN left side and a right side of "
-           "#fp4.mxfp4, got "
-        << lhs << " and " << rhs;
+        << "expected " << expected
+        << " and a right side of #fp4.nvfp4 or #fp4.mxfp4, got "
+        << matmul.getLhs().getType() << " and " << matmul.getRhs().getType();
     return failure();
   }
-  FailureOr<MatmulProblem> problem =
-      makeProblem(matmul, lhs.getShape()[0], reason);
+  int64_t rows = cast<ShapedType>(matmul.getType()).getDimSize(0);
+  FailureOr<MatmulProblem> problem = makeProblem(matmul, rows, reason);
   if (failed(problem))
     return failure();
   problem->decodesWeight = true;
-  problem->isFolded = isFolded;
+  problem->isFolded = kind.isFolded;
+  problem->isWidened = kind.isWidened;
+  problem->hasLhsFactor = kind.hasLhsFactor;
+  problem->fallback = kind.fallback;
   ScheduleAttr schedule = problem->schedule;
-  int64_t depth = getFragmentUnitDepth(isFolded);
+  int64_t depth = getFragmentUnitDepth(problem->isFolded);
   if (schedule &&
       (schedule.getTileK() % depth != 0 || schedule.getTileN() % kUnit != 0)) {
     reason = "expected a schedule whose tile is a multiple of 64 columns and " +
              std::to_string(depth) + " of the depth";
     return failure();
   }
-  if (isOutsideFragmentRange(matmul.getRhs(), isFolded)) {
-    reason = isFolded ? "expected scales of the weight that are no NaN and "
-                        "span at most 11 binades in each row, to be exact in "
-                        "f8E4M3FN"
-                      : "expected scales of the weight that are no NaN and "
-                        "span at most 60 binades";
+  if (!problem->isFolded && isOutsideFragmentRange(matmul.getRhs())) {
+    reason = "expected scales of the weight that are no NaN and at most 60 "
+             "binades apart";
     return failure();
   }
   return problem;
+}
+
+FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
+                                    std::string &reason) {
+  if (!isDecodeMatmul(matmul, arch))
+    return getMatmulProblem(matmul, reason);
+  if (arch.family != GPUFamily::SM100)
+    return getDecodeProblem(matmul, arch, reason);
+  reason = "expected two microscaled operands";
+  return failure();
 }
 
 MatmulProblem getGatedProblem(const MatmulProblem &first,

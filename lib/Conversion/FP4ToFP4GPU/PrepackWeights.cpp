@@ -31,15 +31,16 @@ struct PrepackWeights : fp4::impl::PrepackWeightsBase<PrepackWeights> {
 
 private:
   void prepack(fp4::MatmulOp matmul);
+
+  const GPUArch *arch = nullptr;
 };
 } // namespace
 
 void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   std::string reason;
   auto weight = matmul.getRhs().getDefiningOp<fp4::ConstantOp>();
-  bool decodes = isDecodeMatmul(matmul);
-  FailureOr<MatmulProblem> problem = decodes ? getDecodeProblem(matmul, reason)
-                                             : getMatmulProblem(matmul, reason);
+  bool decodes = isDecodeMatmul(matmul, *arch);
+  FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
   if (!weight || !weight->hasOneUse() || failed(problem))
     return;
   OpBuilder builder(weight);
@@ -70,5 +71,11 @@ void PrepackWeights::prepack(fp4::MatmulOp matmul) {
 }
 
 void PrepackWeights::runOnOperation() {
+  arch = findGPUArch(target);
+  if (!arch) {
+    getOperation().emitError() << "unsupported target '" << target
+                               << "'; supported: " << listGPUArchs();
+    return signalPassFailure();
+  }
   getOperation().walk([&](fp4::MatmulOp matmul) { prepack(matmul); });
 }

@@ -78,3 +78,43 @@ func.func @promotion() attributes {
 } {
   return
 }
+
+// -----
+
+fp4gpu.kernel @dequantize_c1(%x: memref<16x64xf8E4M3FN>, %y: memref<16x64xf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "y"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 64] {
+    // expected-error @below {{expected 'out' to be a matrix of bf16 with static columns, got 'memref<16x64xf16>'}}
+    fp4gpu.dequantize %x[%m, %n] -> %y : memref<16x64xf8E4M3FN> -> memref<16x64xf16>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @dequantize_c2(%x: memref<16x32xf8E4M3FN>, %y: memref<16x64xbf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "y"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 64] {
+    // expected-error @below {{expected 'elements' of type 'memref<16x64xf8E4M3FN>' and no format without scales, got 'memref<16x32xf8E4M3FN>'}}
+    fp4gpu.dequantize %x[%m, %n] -> %y : memref<16x32xf8E4M3FN> -> memref<16x64xbf16>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @dequantize_c3_format(%x: memref<16x64xf4E2M1FN>, %s: memref<1x1x32x4x4xf8E4M3FN>, %y: memref<16x64xbf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "s", "y"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 64] {
+    // expected-error @below {{expected scales with a format of f4E2M1FN elements in blocks of 16 with f8E4M3FN or of 32 with f8E8M0FNU scales}}
+    fp4gpu.dequantize %x scaled %s[%m, %n] -> %y : memref<16x64xf4E2M1FN> scaled memref<1x1x32x4x4xf8E4M3FN> -> memref<16x64xbf16>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @dequantize_c3(%x: memref<16x48xf4E2M1FN>, %s: memref<1x1x32x4x4xf8E4M3FN>, %y: memref<16x48xbf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "s", "y"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 48] {
+    // expected-error @below {{expected 'elements' of type 'memref<16x64xf4E2M1FN>' and 'scales' of type 'memref<1x1x32x4x4xf8E4M3FN>', got 'memref<16x48xf4E2M1FN>' and 'memref<1x1x32x4x4xf8E4M3FN>'}}
+    fp4gpu.dequantize %x scaled %s[%m, %n] -> %y {format = #fp4.nvfp4} : memref<16x48xf4E2M1FN> scaled memref<1x1x32x4x4xf8E4M3FN> -> memref<16x48xbf16>
+  }
+}

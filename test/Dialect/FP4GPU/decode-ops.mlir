@@ -60,5 +60,16 @@ func.func @folded_span() -> (tensor<1x1x4352xi8>, tensor<1xf32>) {
   %v, %g = fp4gpu.to_fragments %q folded : !fp4.tensor<1x64, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<1xf32>
   return %v, %g : tensor<1x1x4352xi8>, tensor<1xf32>
 }
+// CHECK-LABEL: fp4gpu.kernel @dequantize
+// CHECK: fp4gpu.dequantize %elements scaled %scales[%{{.*}}, %{{.*}}] -> %out {format = #fp4.mxfp4} : memref<16x64xf4E2M1FN> scaled memref<1x1x32x4x4xf8E8M0FNU> -> memref<16x64xbf16>
+// CHECK: fp4gpu.dequantize %bytes[%{{.*}}, %{{.*}}] -> %out : memref<16x64xf8E4M3FN> -> memref<16x64xbf16>
+fp4gpu.kernel @dequantize(%e: memref<16x64xf4E2M1FN>, %s: memref<1x1x32x4x4xf8E8M0FNU>, %b: memref<16x64xf8E4M3FN>, %y: memref<16x64xbf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["elements", "scales", "bytes", "out"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 64] {
+    fp4gpu.dequantize %e scaled %s[%m, %n] -> %y {format = #fp4.mxfp4} : memref<16x64xf4E2M1FN> scaled memref<1x1x32x4x4xf8E8M0FNU> -> memref<16x64xbf16>
+    fp4gpu.dequantize %b[%m, %n] -> %y : memref<16x64xf8E4M3FN> -> memref<16x64xbf16>
+  }
+}
+
 // FOLD: [[KEY]]: "0x{{........}}49284928492849284928492849284928
 // FOLD: [[FOLDED]]: "0x{{........}}11111111000000001111111100000000{{0*1111}}

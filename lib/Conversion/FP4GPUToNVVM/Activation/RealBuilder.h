@@ -78,6 +78,7 @@ public:
   Value shuffleXor(Value value, int64_t mask);
   /// The value of that lane.
   Value shuffleFrom(Value value, Value lane);
+  using KernelBuilder::choose;
   /// if (condition) then() else otherwise(), with results.
   Values choose(Value condition, mlir::TypeRange types,
                 llvm::function_ref<Values()> then,

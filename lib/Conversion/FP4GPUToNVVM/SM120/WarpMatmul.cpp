@@ -6,18 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // One warp fills the ring, by TMA or else by cp.async; the others own a part of
-// the output tile each, in registers. Which lane holds what is from the PTX
-// ISA, "Matrix Fragments for mma.m16n8k64" and "Block Scaling for mma.sync".
-//
-// Scales are used as they lie in the 128x4 layout: its 16-byte entry for row
-// r % 32 holds the four scales of rows r, r+32, r+64, r+96. With lane = 4g + t,
-// a lane loads the entry of row 8t + g. As scale A with thread-id 0 that gives
-// the rows g and g+8 of one 16-row block (t = 0, 1), with thread-id 1 those of
-// the next (t = 2, 3); as scale B with thread-id t the columns of the t-th of
-// four 8-column blocks. So one register serves 32 rows or columns, and one
-// vector load gives the scales of a warp's whole edge. A warp that owns fewer
-// than 32 begins anywhere in the 32; its lanes load from there on, so that the
-// thread-ids, which are constants of the instruction, stay the same.
+// the output tile each, in registers. What a step of the depth takes is loaded
+// while the products of the step before it are under way, across stages too:
+// behind the last loads of a stage a warp gives it back, waits for the next
+// one, which has come long ago if the producer keeps up, and loads its first
+// step.
 //
 // With a swapped schedule the weight is operand A and the activation, of which
 // there are few rows, operand B: the granularity of rows is then 8, and each
@@ -28,6 +21,7 @@
 #include "../Families.h"
 #include "QuantizedEpilogue.h"
 #include "SplitSums.h"
+#include "WarpFragments.h"
 
 using namespace mlir;
 
@@ -36,16 +30,6 @@ namespace fp4::gpu {
 using Values = KernelBuilder::Values;
 
 namespace {
-/// What a warp owns of one operand's rows: A has the rows of the accumulators,
-/// B their columns.
-struct WarpSide {
-  const TilePlan &elements, &scales;
-  /// Rows of the tile, those of a warp, and how many warps share them.
-  int64_t tileRows, extent, warps;
-  /// First row of the warp in the tile, and in the tile of scales.
-  Value row, scaleRow;
-};
-
 class WarpMatmul {
 public:
   WarpMatmul(KernelPlan &plan, RealBuilder &builder)
@@ -57,15 +41,13 @@ public:
         sideB(makeSide(plan.rhs, plan.rhsScales, plan.getAccColumns(),
                        isSwapped ? plan.schedule.getWarpsM()
                                  : plan.schedule.getWarpsN())),
+        loader(plan, builder, skeleton, sideA, sideB),
         splitSums(plan, builder, skeleton, getConsumers(), getAccumulators()) {}
 
   LogicalResult check();
   void emit(Operation *device);
 
 private:
-  /// The depth of an instruction in bytes of a row: 64 elements of 4 bits or 32
-  /// in bytes. Fragments are the same.
-  static constexpr int64_t kStepBytes = 32;
   /// 8 warps of the one and 4 of the other have 64 K registers together.
   static constexpr int64_t kConsumerRegisters = 232, kProducerRegisters = 40;
   static WarpSide makeSide(const TilePlan &elements, const TilePlan &scales,
@@ -94,26 +76,26 @@ private:
   void placeWarp(Value warp);
   void placeInScaleTile(WarpSide &side, Value tileIndex);
   void emitConsumer(Value lane, Value warp);
-  Values emitStage(Value stage, ValueRange accumulators);
+  void multiply(const Fragments &fragments, int64_t step, int64_t rowBlock,
+                Values &sums);
+  Fragments loadFirst(RingPosition position);
+  Fragments beginSteps(RingPosition position);
+  Values emitStage(Value step, ValueRange carried, const Fragments &layout);
+  Values emitSteps(ValueRange ring);
   void emitEpilogue(Value m, Value n, ValueRange accumulators);
   void storeRowPairs(Value row, Value column, ValueRange accumulators);
   void storeTransposed(Value row, Value column, ValueRange accumulators);
   void storeQuantized(Value row, Value column, ValueRange accumulators);
-  Value getFragmentAddress(const WarpSide &side, Value stage, Value laneRow,
-                           Value chunk);
-  Values loadMatrices(const WarpSide &side, Value source);
-  SmallVector<Values> loadFragmentsA(Value stage, int64_t step);
-  void loadFragmentsB(Value stage, int64_t step, SmallVector<Values> &blocks);
-  Values loadScales(const WarpSide &side, Value stage, int64_t chunk);
 
   KernelPlan &plan;
   RealBuilder &b;
   KernelSkeleton skeleton;
   bool isSwapped;
   WarpSide sideA, sideB;
+  FragmentLoader loader;
   SplitSums splitSums;
   /// lane = 4 * group + member.
-  Value lane, group, member;
+  Value group, member;
 };
 } // namespace
 
@@ -130,7 +112,7 @@ LogicalResult WarpMatmul::check() {
                      "(the reverse if swapped) and at most 4096 elements, got "
                   << (isSwapped ? sideB : sideA).extent << "x"
                   << (isSwapped ? sideA : sideB).extent;
-  if (getColumnBlocks() == 1 && plan.rhs.getRowBytes() < 2 * kStepBytes)
+  if (getColumnBlocks() == 1 && loader.getSteps() < 2)
     return fail() << "a depth of at least 128 for warps with 8 columns (rows "
                      "if swapped), got "
                   << plan.schedule.getTileK();
@@ -162,113 +144,95 @@ LogicalResult WarpMatmul::check() {
 }
 
 //===----------------------------------------------------------------------===//
-// Loads of one stage
+// Main loop
 //===----------------------------------------------------------------------===//
 
-/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. The
-/// warp's part and blocks of rows in it begin at multiples of eight rows.
-Value WarpMatmul::getFragmentAddress(const WarpSide &side, Value stage,
-                                     Value laneRow, Value chunk) {
-  int64_t rowBytes = side.elements.getRowBytes();
-  Value chunkOffset = skeleton.swizzledChunk(side.elements, laneRow, chunk);
-  Value offset = b.add(b.mul(b.add(side.row, laneRow), rowBytes), chunkOffset);
-  return b.at(skeleton.tileAddress(side.elements, stage), offset);
-}
-
-/// Four matrices of 8 rows by 16 bytes.
-Values WarpMatmul::loadMatrices(const WarpSide &side, Value source) {
-  if (side.elements.isSpread())
-    return b.loadSpreadMatrixX4(source, side.elements.getSourceBits());
-  return b.loadMatrixX4(source);
-}
-
-/// Blocks of 16 rows: lane l gives the address of row l % 16 and chunk l / 16
-/// of the two that make up the depth of an instruction.
-SmallVector<Values> WarpMatmul::loadFragmentsA(Value stage, int64_t step) {
-  Value base = getFragmentAddress(sideA, stage, b.bitAnd(lane, 15),
-                                  b.add(b.shiftRight(lane, 4), 2 * step));
-  SmallVector<Values> fragments;
-  for (int64_t i = 0; i < getRowBlocks(); ++i)
-    fragments.push_back(
-        loadMatrices(sideA, b.at(base, i * 16 * sideA.elements.getRowBytes())));
-  return fragments;
-}
-
-/// Blocks of 8 columns in `blocks`: two of them by each load, or, if there is
-/// only one, that of this and of the next step. The two registers of a block
-/// come from neighbouring matrices of a load, for the instruction wants them in
-/// an aligned pair: any other order costs two moves for each product.
-void WarpMatmul::loadFragmentsB(Value stage, int64_t step,
-                                SmallVector<Values> &blocks) {
-  bool isSingle = getColumnBlocks() == 1;
-  if (isSingle && step % 2 == 1) {
-    blocks.erase(blocks.begin());
-    return;
-  }
-  blocks.clear();
-  // Lanes 8i to 8i + 7 give the rows of matrix i.
-  Value row = b.bitAnd(lane, 7), matrix = b.shiftRight(lane, 3);
-  Value chunk = isSingle ? matrix : b.bitAnd(matrix, 1);
-  if (!isSingle)
-    row = b.add(row, b.mul(b.shiftRight(matrix, 1), 8));
-  Value base = getFragmentAddress(sideB, stage, row, b.add(chunk, 2 * step));
-  for (int64_t j = 0; j < getColumnBlocks(); j += 2) {
-    Values four =
-        loadMatrices(sideB, b.at(base, j * 8 * sideB.elements.getRowBytes()));
-    blocks.push_back({four[0], four[1]});
-    blocks.push_back({four[2], four[3]});
-  }
-}
-
-/// One word per 32 rows of the warp.
-Values WarpMatmul::loadScales(const WarpSide &side, Value stage,
-                              int64_t chunk) {
-  int64_t words = llvm::divideCeil(side.extent, 32);
-  Value entry = b.add(b.mul(member, 8), group);
-  if (side.extent < 32)
-    entry = b.bitAnd(b.add(entry, side.scaleRow), 31);
-  Value rowTile = b.shiftRight(side.scaleRow, 7);
-  Value word = b.bitAnd(b.shiftRight(side.scaleRow, 5), 3);
-  int64_t chunks = side.scales.getShape()[1];
-  Value offset = b.add(b.mul(rowTile, chunks * 512),
-                       b.add(b.mul(entry, 16), b.mul(word, 4)));
-  Value source =
-      b.at(b.at(skeleton.tileAddress(side.scales, stage), offset), chunk * 512);
-  if (words == 1)
-    return {b.load(b.getI32Type(), source, 4)};
-  return b.unpack(
-      b.load(VectorType::get(words, b.getI32Type()), source, 4 * words));
-}
-
-Values WarpMatmul::emitStage(Value stage, ValueRange accumulators) {
-  // An instruction takes 4 scales of 16 elements, a whole word, or, of 32
-  // elements, 2 with 4 bits and 1 with bytes: a word serves two or four steps.
-  int64_t scalesPerStep =
-      kStepBytes * 8 / plan.lhs.getBits() / plan.mma.getBlockSize();
-  int64_t stepsPerWord = 4 / scalesPerStep;
+/// The products of 16 rows with all columns of a warp.
+void WarpMatmul::multiply(const Fragments &fragments, int64_t step,
+                          int64_t rowBlock, Values &sums) {
   Type elementA = plan.lhs.type.getElementType();
   Type elementB = plan.rhs.type.getElementType();
-  Values sums(accumulators), scaleA, scaleB;
-  SmallVector<Values> blocksB;
-  for (int64_t step = 0; step < plan.lhs.getRowBytes() / kStepBytes; ++step) {
-    SmallVector<Values> blocksA = loadFragmentsA(stage, step);
-    loadFragmentsB(stage, step, blocksB);
-    if (step % stepsPerWord == 0) {
-      scaleA = loadScales(sideA, stage, step / stepsPerWord);
-      scaleB = loadScales(sideB, stage, step / stepsPerWord);
-    }
-    int64_t byteId = scalesPerStep * (step % stepsPerWord);
-    for (int64_t i = 0; i < getRowBlocks(); ++i)
-      for (int64_t j = 0; j < getColumnBlocks(); ++j) {
-        MutableArrayRef<Value> sum =
-            MutableArrayRef(sums).slice(getBlock(i, j), 4);
-        Values result = b.mmaBlockScaled(
-            plan.scaleKind, elementA, elementB, blocksA[i], blocksB[j], sum,
-            {scaleA[i / 2], byteId, i % 2}, {scaleB[j / 4], byteId, j % 4});
-        llvm::copy(result, sum.begin());
-      }
+  int64_t byteId = loader.getByteId(step);
+  for (int64_t j = 0; j < getColumnBlocks(); ++j) {
+    MutableArrayRef<Value> sum =
+        MutableArrayRef(sums).slice(getBlock(rowBlock, j), 4);
+    Values result =
+        b.mmaBlockScaled(plan.scaleKind, elementA, elementB,
+                         fragments.a[rowBlock], fragments.b[j], sum,
+                         {fragments.scaleA[rowBlock / 2], byteId, rowBlock % 2},
+                         {fragments.scaleB[j / 4], byteId, j % 4});
+    llvm::copy(result, sum.begin());
   }
-  return sums;
+}
+
+/// The first step of the stage at `position`, once that is full.
+Fragments WarpMatmul::loadFirst(RingPosition position) {
+  b.barrierWait(skeleton.fullBarrier(position.stage), position.parity);
+  return loader.load(position.stage, /*step=*/0, Fragments());
+}
+
+/// What the loop over stages begins with. A part of the depth may have none.
+Fragments WarpMatmul::beginSteps(RingPosition position) {
+  if (plan.schedule.getSplit() == 1)
+    return loadFirst(position);
+  Fragments layout;
+  auto [first, end] = skeleton.getSteps();
+  Values registers = b.choose(
+      b.less(first, end),
+      [&] {
+        layout = loadFirst(position);
+        return layout.flatten();
+      },
+      [&] { return Values(layout.flatten().size(), b.i32(0)); });
+  return layout.replace(registers);
+}
+
+/// Multiplies a stage, of whose first step the registers are carried, and
+/// leaves those of the next stage. The stage is given back between products of
+/// its last step: by then all loads have arrived.
+Values WarpMatmul::emitStage(Value step, ValueRange carried,
+                             const Fragments &layout) {
+  RingPosition position{carried[0], carried[1]};
+  Values sums(carried.slice(2, getAccumulators()));
+  Fragments fragments =
+      layout.replace(carried.drop_front(2 + getAccumulators()));
+  int64_t last = loader.getSteps() - 1;
+  for (int64_t i = 0; i < last; ++i) {
+    Fragments next = loader.load(position.stage, i + 1, fragments);
+    for (int64_t block = 0; block < getRowBlocks(); ++block)
+      multiply(fragments, i, block, sums);
+    fragments = next;
+  }
+  multiply(fragments, last, /*rowBlock=*/0, sums);
+  // All lanes have read the stage when their warp has met here.
+  b.syncWarp();
+  b.ifThen(b.elect(),
+           [&] { b.barrierArrive(skeleton.emptyBarrier(position.stage)); });
+  position = skeleton.advance(position);
+  Values registers = b.choose(
+      b.less(b.add(step, 1), skeleton.getSteps().second),
+      [&] { return loadFirst(position).flatten(); },
+      [&] { return Values(carried.drop_front(2 + getAccumulators())); });
+  for (int64_t block = 1; block < getRowBlocks(); ++block)
+    multiply(fragments, last, block, sums);
+  Values next = {position.stage, position.parity};
+  next.append(sums);
+  next.append(registers);
+  return next;
+}
+
+/// The position behind a tile's stages, and the sums.
+Values WarpMatmul::emitSteps(ValueRange ring) {
+  Fragments first = beginSteps({ring[0], ring[1]});
+  Values init(ring);
+  init.append(getAccumulators(), b.f32(0.0f));
+  init.append(first.flatten());
+  Values carried =
+      skeleton.forSteps(init, [&](Value step, ValueRange carried) -> Values {
+        return emitStage(step, carried, first);
+      });
+  carried.truncate(2 + getAccumulators());
+  return carried;
 }
 
 //===----------------------------------------------------------------------===//
@@ -392,47 +356,29 @@ void WarpMatmul::placeInScaleTile(WarpSide &side, Value tileIndex) {
 }
 
 void WarpMatmul::emitConsumer(Value lane, Value warp) {
-  this->lane = lane;
+  loader.setLane(lane);
   group = b.shiftRight(lane, 2);
   member = b.bitAnd(lane, 3);
   placeWarp(warp);
-  Value zero = b.f32(0.0f);
-  skeleton.forTiles(
-      {b.i32(0), b.i32(0)}, [&](Value m, Value n, ValueRange ring) -> Values {
-        placeInScaleTile(sideA, isSwapped ? n : m);
-        placeInScaleTile(sideB, isSwapped ? m : n);
-        Values init(ring);
-        init.append(getAccumulators(), zero);
-        Values carried = skeleton.forSteps(
-            init, [&](Value step, ValueRange carried) -> Values {
-              RingPosition position{carried[0], carried[1]};
-              b.barrierWait(skeleton.fullBarrier(position.stage),
-                            position.parity);
-              Values sums = emitStage(position.stage, carried.drop_front(2));
-              // All lanes have read the stage when their warp has met here.
-              b.syncWarp();
-              b.ifThen(b.elect(), [&] {
-                b.barrierArrive(skeleton.emptyBarrier(position.stage));
-              });
-              position = skeleton.advance(position);
-              Values next = {position.stage, position.parity};
-              next.append(sums);
-              return next;
-            });
-        auto finish = [&](ValueRange sums) {
-          emitEpilogue(m, n, sums);
-          if (plan.epilogue.getScales())
-            QuantizedEpilogue(plan, b, skeleton)
-                .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
-                             32 * getConsumers());
-        };
-        ValueRange sums = ValueRange(carried).drop_front(2);
-        if (splitSums.isNeeded())
-          splitSums.finish(warp, lane, sums, finish);
-        else
-          finish(sums);
-        return {carried[0], carried[1]};
-      });
+  skeleton.forTiles({b.i32(0), b.i32(0)},
+                    [&](Value m, Value n, ValueRange ring) -> Values {
+                      placeInScaleTile(sideA, isSwapped ? n : m);
+                      placeInScaleTile(sideB, isSwapped ? m : n);
+                      Values carried = emitSteps(ring);
+                      auto finish = [&](ValueRange sums) {
+                        emitEpilogue(m, n, sums);
+                        if (plan.epilogue.getScales())
+                          QuantizedEpilogue(plan, b, skeleton)
+                              .zeroPadding(m, n, b.add(b.mul(warp, 32), lane),
+                                           32 * getConsumers());
+                      };
+                      ValueRange sums = ValueRange(carried).drop_front(2);
+                      if (splitSums.isNeeded())
+                        splitSums.finish(warp, lane, sums, finish);
+                      else
+                        finish(sums);
+                      return {carried[0], carried[1]};
+                    });
 }
 
 void WarpMatmul::emit(Operation *device) {

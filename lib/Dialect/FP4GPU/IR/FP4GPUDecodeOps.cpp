@@ -221,4 +221,44 @@ LogicalResult MmaDecodeOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// dequantize
+//===----------------------------------------------------------------------===//
+
+LogicalResult DequantizeOp::verify() {
+  MemRefType out = getOut().getType();
+  if (out.getRank() != 2 || !out.getElementType().isBF16() ||
+      out.isDynamicDim(1)) // C1
+    return emitOpError() << "expected 'out' to be a matrix of bf16 with static "
+                            "columns, got "
+                         << out;
+  MemRefType elements = getElements().getType();
+  if (!getScales()) { // C2
+    auto expected =
+        MemRefType::get(out.getShape(), Float8E4M3FNType::get(getContext()));
+    if (getFormat() || elements != expected)
+      return emitOpError() << "expected 'elements' of type " << expected
+                           << " and no format without scales, got " << elements;
+    return success();
+  }
+  if (!getFormat() || !hasFragments(*getFormat())) // C3
+    return emitOpError() << "expected scales with a format of f4E2M1FN "
+                            "elements in blocks of 16 with f8E4M3FN or of 32 "
+                            "with f8E8M0FNU scales";
+  auto matrix =
+      MicroscaledTensorType::get(getContext(), out.getShape(), *getFormat());
+  SmallVector<int64_t> packed(getPrepackedElementsType(matrix).getShape());
+  packed.back() *= 2;
+  auto expected = MemRefType::get(packed, getFormat()->getElementStorageType());
+  auto expectedScales =
+      MemRefType::get(getPrepackedScalesType(matrix).getShape(),
+                      getFormat()->getScaleStorageType());
+  if (elements != expected || getScales().getType() != expectedScales)
+    return emitOpError() << "expected 'elements' of type " << expected
+                         << " and 'scales' of type " << expectedScales
+                         << ", got " << elements << " and "
+                         << getScales().getType();
+  return success();
+}
+
 } // namespace fp4::gpu

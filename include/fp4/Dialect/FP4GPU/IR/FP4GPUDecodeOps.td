@@ -1,4 +1,4 @@
-//===- FP4GPUDecodeOps.td - Products that decode one side --*- tablegen -*-===//
+//===- FP4GPUDecodeOps.td - Products that decode a side ---*- tablegen -*-===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -124,6 +124,48 @@ def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
   let extraClassDeclaration = [{
     /// Whether the weight is decoded to f8E4M3FN.
     bool isFolded();
+  }];
+  let hasVerifier = 1;
+}
+
+def FP4GPU_DequantizeOp : FP4GPU_Op<"dequantize", [HasParent<"ForTilesOp">]> {
+  let summary = "a microscaled or 8-bit matrix as bf16, one tile";
+  let description = [{
+    Writes the tile at (`row`, `column`) of
+
+        out[i, j] = element[i, j] * scale[i, j / B] * f
+
+    where `format` has blocks of B columns; without `scales` the element alone.
+    f is 1 for f8E4M3FN scales, and 1/4 for f8E8M0FNU ones, with which the
+    elements of every scale are bf16 numbers: nothing is rounded. An element is
+    NaN if it is one or its scale is; f8E4M3FN scales are taken without their
+    sign, which scales do not have.
+
+    The tensor scale, if the format has one, is left to the user of `out`, and
+    so is the 4.
+
+    - (C1) `out` is a matrix of bf16 with static columns.
+    - (C2) without `scales` there is no `format`, and `elements` has f8E4M3FN
+      elements and the shape of `out`.
+    - (C3) with `scales`, `format` has blocks of 16 `f4E2M1FN` elements with
+      f8E4M3FN or of 32 with f8E8M0FNU scales, and `elements` and `scales` are
+      the arrays of `fp4gpu.prepack` for a matrix of the shape of `out`.
+
+    Example:
+
+    ```mlir
+    // elements[0, 0] = 6.0, scales[0, 0, 0, 0, 0] = 2^3
+    fp4gpu.dequantize %e scaled %s [%m, %n] -> %out {format = #fp4.mxfp4}
+        : memref<16x64xf4E2M1FN> scaled memref<1x1x32x4x4xf8E8M0FNU> -> memref<16x64xbf16>
+    // out[0, 0] = 12.0
+    ```
+  }];
+  let arguments = (ins FP4GPU_Global:$elements, Optional<FP4GPU_Global>:$scales,
+                       Index:$row, Index:$column, FP4GPU_Global:$out,
+                       OptionalAttr<FP4_FormatAttr>:$format);
+  let assemblyFormat = [{
+    $elements (`scaled` $scales^)? `[` $row `,` $column `]` `->` $out attr-dict
+    `:` type($elements) (`scaled` type($scales)^)? `->` type($out)
   }];
   let hasVerifier = 1;
 }
