@@ -140,7 +140,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     with a schedule for the target, or the one that the attribute
     `fp4gpu.schedule` of the matmul asks for; a remark of the category `fp4gpu`
     says which and why. Equal problems share a kernel; `fp4.layer` moves to the
-    launch.
+    launch. Where only the launch knows the number of rows, it gets more kernels
+    to choose from, for up to 16, 64 and 256 rows, as far as their schedules
+    differ from the one for any number and from each other (`alternatives` of
+    `fp4gpu.launch`).
 
     Tensor scales, bias, activation and the conversion to the result type become
     the kernel's epilogue, and so do operations behind the matmul that work
@@ -177,9 +180,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     the approximate exponential and division of the GPU in `silu` and
     `gelu_tanh` and in front of quantizations, polynomials for `erf`, `exp` and
     `tanh` behind matmuls, and row sums in another order. Leaves alone: matmuls
-    without a kernel (with `require-kernels` they are errors), and quantizations
+    without a kernel (with `require-kernels` they are errors), quantizations
     with random numbers, to 6-bit elements, or with the rule `search` to 8-bit
-    ones.
+    ones, and all that is in a nested module, for a launch finds its kernel in
+    the module next to it: nest the pass to have kernels there.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -227,7 +231,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
 
     Requires: kernels of the shape that `--convert-fp4-to-fp4gpu` makes, with
     any schedule that fits the target. Guarantees: no `fp4gpu.kernel` is left.
-    Does not lower `scf` and `arith`.
+    Does not lower `scf` and `arith`. Leaves nested modules alone, with their
+    kernels and launches: nest the pass for them.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",

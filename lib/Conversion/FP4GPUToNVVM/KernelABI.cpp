@@ -190,7 +190,7 @@ DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
     if (tile->source == argument) {
       dim = tile->followsRows ? 0 : 1;
       isScales = !tile->isElements;
-      map = tile->isElements ? tile : nullptr;
+      map = plan.isTensorMap(index) ? tile : nullptr;
     }
   ArrayAttr shape;
   if (isa<MemRefType>(argument.getType()))

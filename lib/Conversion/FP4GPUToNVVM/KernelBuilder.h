@@ -50,6 +50,8 @@ public:
   Value notEqual(Value a, int64_t b);
   Value less(Value a, Value b);
   Value select(Value condition, Value a, Value b);
+  /// The lesser one.
+  Value atMost(Value a, Value b) { return select(less(a, b), a, b); }
   Value extend(Value a);
 
   //===--------------------------------------------------------------------===//
@@ -115,6 +117,12 @@ public:
   void copyTile(Value shared, Value map, mlir::ValueRange coordinates,
                 Value barrier);
   void copyBytes(Value shared, Value global, int64_t bytes, Value barrier);
+  /// cp.async of 4, 8 or 16 bytes, of which the first `present` are read and
+  /// the others zero; what arrives on `barrier` when this thread's copies so
+  /// far are done; and what waits for them.
+  void copyAsync(Value shared, Value global, int64_t bytes, Value present);
+  void barrierArriveAfterCopies(Value barrier);
+  void waitForCopies();
   /// Bytes that nobody reads again: L2 drops them first.
   void streamBytes(Value shared, Value global, Value bytes, Value barrier);
   void barrierArriveExpecting(Value barrier, Value bytes);

@@ -30,8 +30,11 @@ std::string MatmulProblem::getName() const {
   os << "matmul_" << format.getName() << "_";
   if (weightFormat != format)
     os << weightFormat.getName() << "_";
-  os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
-     << depth << "_" << resultType;
+  if (hasDynamicRows())
+    os << "m" << (mostRows ? std::to_string(mostRows) : "");
+  else
+    os << rows;
+  os << "x" << columns << "x" << depth << "_" << resultType;
   if (biasType)
     os << "_bias_" << biasType;
   if (activation != Activation::None)
@@ -73,10 +76,6 @@ static bool isServed(FormatAttr format) {
   return isPrepackedFormat(format) && block.blockCols == expected &&
          !format.getName().empty();
 }
-
-/// What TMA takes at once of elements that it spreads to bytes (CUDA driver
-/// API, CU_TENSOR_MAP_DATA_TYPE_16U4_ALIGN16B).
-static constexpr int64_t kPaddedDepth = 128;
 
 /// MX formats of any two elements meet in one instruction, the others only
 /// themselves.
@@ -149,16 +148,6 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   if (failed(problem))
     return failure();
   problem->format = lhs.getFormat();
-  bool isPadded =
-      problem->usesBytes() && (getElementBits(lhs.getFormat()) < 8 ||
-                               getElementBits(rhs.getFormat()) < 8);
-  if (isPadded && problem->depth % kPaddedDepth != 0) {
-    reason =
-        "expected K to be a multiple of 128, in which TMA spreads elements "
-        "of 4 or 6 bits to bytes, got " +
-        std::to_string(problem->depth);
-    return failure();
-  }
   int64_t least = 4 * problem->format.getBlockCols();
   if (!problem->schedule || problem->schedule.getTileK() % least == 0)
     return problem;

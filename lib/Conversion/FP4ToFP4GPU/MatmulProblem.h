@@ -58,6 +58,9 @@ struct MatmulProblem {
   /// Why the left side is widened although it has an instruction, or empty.
   std::string fallback;
 
+  /// Of dynamic rows: for up to how many of them the kernel is; 0: any number.
+  int64_t mostRows = 0;
+
   /// A symbol name that tells kernels apart.
   std::string getName() const;
   bool hasDynamicRows() const { return mlir::ShapedType::isDynamic(rows); }
@@ -100,13 +103,25 @@ struct ScheduleChoice {
   llvm::StringRef reason;
 };
 
-/// The schedule that the problem asks for, or else that of the target's table.
+/// The schedule that the problem asks for, or else that of the target's table;
+/// where the rows are dynamic, for any number of them.
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch);
 
 /// The same for a decoded weight (DecodeSchedules.cpp).
 ScheduleChoice chooseDecodeSchedule(const MatmulProblem &problem,
                                     const GPUArch &arch);
+
+/// A schedule for up to so many rows of a problem.
+struct RowRange {
+  int64_t mostRows;
+  ScheduleChoice choice;
+};
+
+/// Where the rows are dynamic: ranges of few of them, ascending, for which the
+/// table has other schedules than the one for any number.
+llvm::SmallVector<RowRange> chooseRowRanges(const MatmulProblem &problem,
+                                            const GPUArch &arch);
 
 } // namespace fp4::gpu
 

@@ -232,6 +232,10 @@ Status ArtifactRun::State::prepare(size_t index) {
   launch.kernel = &manifest.kernels[launch.description->kernel];
   if (Status status = findArrays(launch); !status.ok())
     return status;
+  Expected<size_t> kernel = chooseKernel(*launch.description, launch.sizes);
+  if (!kernel.ok())
+    return kernel.status();
+  launch.kernel = &manifest.kernels[*kernel];
   Expected<LaunchShape> shape = shapeLaunch(*launch.kernel, launch.sizes,
                                             program->device->multiprocessors());
   if (!shape.ok())

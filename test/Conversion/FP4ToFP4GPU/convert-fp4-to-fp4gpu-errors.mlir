@@ -101,11 +101,3 @@ func.func @many_scales(%x: !fp4.tensor<8388608x65536, #fp4.mxfp4>, %w: !fp4.tens
   %0 = fp4.matmul %x, %w : !fp4.tensor<8388608x65536, #fp4.mxfp4>, !fp4.tensor<16x65536, #fp4.mxfp4> -> tensor<8388608x16xf32>
   return
 }
-
-// -----
-
-func.func @spread_depth(%x: !fp4.tensor<16x160, #fp4.mxfp8e4m3>, %w: !fp4.tensor<16x160, #fp4.mxfp4>) {
-  // expected-error @below {{expected K to be a multiple of 128, in which TMA spreads elements of 4 or 6 bits to bytes, got 160}}
-  %0 = fp4.matmul %x, %w : !fp4.tensor<16x160, #fp4.mxfp8e4m3>, !fp4.tensor<16x160, #fp4.mxfp4> -> tensor<16x16xf32>
-  return
-}

@@ -130,7 +130,7 @@ Values WarpgroupMatmul::collect(const DecodeTile &tile, ValueRange sums) {
   Value next = b.add(b.blockId(), 1);
   Value lastRound =
       b.add(b.mul(b.add(tile.index, 1), plan.getTileRounds()), -1);
-  Value end = b.add(ring.blockOfRound(lastRound), 1);
+  Value end = b.add(ring.shareRounds().blockOf(lastRound), 1);
   return b.forLoop(
       next, end, b.i32(1), sums, [&](Value block, ValueRange carried) {
         b.ifThen(b.equal(thread, 0), [&] {

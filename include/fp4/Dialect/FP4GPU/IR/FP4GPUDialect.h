@@ -43,7 +43,8 @@ inline constexpr int64_t kScaleTileRows = 128;
 
 /// Entries of the array by which `fp4gpu.amax` hands over what it found.
 inline constexpr int64_t kMaxima = 1024;
-/// Rows of prepacked elements are padded to multiples of so many bytes.
+/// Rows of prepacked elements, but those of 6 bits, are padded to multiples of
+/// so many bytes.
 inline constexpr int64_t kRowAlignment = 16;
 
 /// The types of the byte arrays that `fp4gpu.prepack` makes of a matrix.
