@@ -80,8 +80,8 @@ static void buildQuantize(OpPassManager &pm, const CompileOptions &options) {
   addCleanup(pm);
 }
 
-static void buildLayout(OpPassManager &pm, const CompileOptions &) {
-  pm.addPass(fp4::createPrepackWeights());
+static void buildLayout(OpPassManager &pm, const CompileOptions &options) {
+  pm.addPass(fp4::createPrepackWeights({options.target}));
 }
 
 static void buildGPU(OpPassManager &pm, const CompileOptions &options) {

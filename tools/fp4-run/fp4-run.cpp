@@ -93,6 +93,13 @@ static cl::opt<std::string>
                    "JSON to a file"),
           cl::value_desc("file.json"), cl::cat(emulation));
 
+static cl::opt<bool>
+    strict("strict",
+           cl::desc("Hold programs to the letter of the PTX ISA: trap on races "
+                    "in shared memory and on missing fences, whatever order "
+                    "warps happen to run in"),
+           cl::cat(emulation));
+
 static cl::OptionCategory kernels("Options for PTX files");
 static cl::list<std::string>
     arguments("arg",
@@ -219,6 +226,7 @@ static fp4::Status run() {
   request.sharedLibs = sharedLibs;
   request.useBLAS = useBLAS;
   request.emulation.accumulation = accumulation;
+  request.emulation.strict = strict;
   request.emulation.countBankConflicts = request.trace;
   request.emulation.output = [](std::string_view text) {
     llvm::outs() << text;

@@ -107,10 +107,12 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
   let summary = "Lay constant weights out as kernels read them";
   let description = [{
     Turns each `fp4.constant` that is the `rhs` of an `fp4.matmul` with a kernel
-    (two matrices of the same 4-bit format) into `fp4gpu.unprepack` of constant
-    bytes: packed elements as they are, scales in the 128x4 order that the
-    tensor cores read; or, where the left side is bf16, into
-    `fp4gpu.from_fragments` of codes in the order of matrix fragments. What libraries do when a model is loaded is done here.
+    for `target` into `fp4gpu.unprepack` of constant bytes: packed elements as
+    they are, scales in the 128x4 order that the tensor cores read; or, where the
+    weight is decoded (next to a float left side, and always on sm_90a), into
+    `fp4gpu.from_fragments` of codes in the order of matrix fragments. What
+    libraries do when a model is loaded is done here. Decoded weights of a gated
+    pair are left to `--convert-fp4-to-fp4gpu`, which joins them.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
 
@@ -119,6 +121,10 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::fp4::gpu::FP4GPUDialect"];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"sm_120a\"",
+           "GPU whose kernels read the weights, as ptxas spells it">
+  ];
   let statistics = [
     Statistic<"numPrepacked", "num-prepacked", "Number of weights laid out">,
     Statistic<"numBytes", "num-bytes", "Bytes of prepacked elements and scales">
@@ -144,17 +150,21 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     type, so nothing is rounded differently. Two matmuls of the same input by
     constant weights of the same shape that such an operation joins, as in
     `silu(x * gate^T) * (x * up^T)`, become one kernel of the interleaved weight
-    (`fp4gpu.interleave`).
+    (`fp4gpu.interleave`, or `fp4gpu.to_fragments` of both).
 
-    A bf16 left side and a 4-bit right side are multiplied as bf16, the right
+    A bf16 or f16 left side and a 4-bit right side are multiplied as that, the right
     side going through `fp4gpu.to_fragments`: on sm_90a and sm_120a, with K a
-    multiple of the block.
+    multiple of the block. On sm_90a, whose tensor cores take no scales, so are
+    two 4-bit matrices, after a launch that makes the left one bf16
+    (`fp4gpu.dequantize`), and f8E4M3FN with MXFP4 is multiplied as f8E4M3FN: or,
+    where the weight's scales do not fold into such elements exactly, as bf16
+    after such a launch, which a remark says (`fallback`).
 
     `fp4.quantize` and `fp4.rotate_quantize` of a matrix whose prepacked form is
     asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what
     is in front of them, if nothing else uses it: operations element by element,
     a factor for each row that is computed from its sum of squares (RMSNorm), and
-    products of blocks of 16 to 128 columns with given matrices.
+    products of blocks of 16 to 1024 columns with given matrices.
     Those of a format with a tensor scale that give none stay, unless
     `compute-tensor-scales` asks for another kernel ahead that finds the largest
     magnitude (`fp4gpu.amax`). A remark says what was fused, or why there is no

@@ -70,6 +70,8 @@ static LogicalResult lowerKernel(KernelOp kernel, const GPUArch &arch,
     lowerActivation(*plan, device);
     return success();
   }
+  if (isDequantizeKernel(kernel))
+    return lowerDequantizeKernel(kernel, device);
   if (isDecodeKernel(kernel))
     return lowerDecodeKernel(kernel, arch, device);
   if (arch.family == GPUFamily::SM90)

@@ -30,6 +30,13 @@ bool isDecodeKernel(KernelOp kernel);
 mlir::LogicalResult lowerDecodeKernel(KernelOp kernel, const GPUArch &arch,
                                       mlir::Operation *device);
 
+/// Whether the kernel writes a matrix as bf16 (fp4gpu.dequantize).
+bool isDequantizeKernel(KernelOp kernel);
+
+/// That, on all targets: Decode/Dequantize.cpp.
+mlir::LogicalResult lowerDequantizeKernel(KernelOp kernel,
+                                          mlir::Operation *device);
+
 } // namespace fp4::gpu
 
 #endif // FP4_LIB_CONVERSION_FP4GPUTONVVM_FAMILIES_H

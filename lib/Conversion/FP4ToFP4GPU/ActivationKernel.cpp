@@ -54,8 +54,7 @@ static void printValues(llvm::raw_ostream &os, const QuantizeProblem &problem) {
 std::string QuantizeProblem::getName() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  numerics::BlockFormat format = type.getFormat().getBlockFormat();
-  os << "quantize_" << *numerics::blockFormatName(format) << "_"
+  os << "quantize_" << type.getFormat().getName() << "_"
      << stringifyScaleRule(rule) << "_";
   printValues(os, *this);
   if (computesTensorScale())
@@ -108,7 +107,7 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
     return fail("expected fp4.quantize or fp4.rotate_quantize");
   }
   FormatAttr format = problem.type.getFormat();
-  if (!numerics::blockFormatName(format.getBlockFormat())) {
+  if (format.getName().empty()) {
     llvm::raw_string_ostream(reason)
         << "expected a format with a name, got " << format;
     return failure();
@@ -315,8 +314,7 @@ DictionaryAttr ActivationKernelBuilder::describeMeaning(StringRef kind) {
   if (problem.saturatesInf)
     add("nan_policy", "saturate_inf");
   if (kind == "quantize") {
-    numerics::BlockFormat format = problem.type.getFormat().getBlockFormat();
-    add("format", StringRef(*numerics::blockFormatName(format)));
+    add("format", problem.type.getFormat().getName());
     add("scale_rule", stringifyScaleRule(problem.rule));
     if (problem.computesTensorScale())
       add("tensor_scale_divisor", Twine(static_cast<int64_t>(getDivisor())));

@@ -11,6 +11,7 @@
 
 #include "ActivationKernel.h"
 #include "KernelReuse.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -141,8 +142,8 @@ void QuantizationConverter::convert(Operation *op,
   if (problem.tensorScale)
     parts.push_back(operands.back());
   Operation *source = op->getOperand(0).getDefiningOp();
-  if (replacePrepacked(op, parts, rows) && source)
-    eraseDead(source);
+  if (replacePrepacked(op, parts, rows))
+    eraseDeadOps(source);
 }
 
 ConversionCounts convertQuantizations(ModuleOp module,

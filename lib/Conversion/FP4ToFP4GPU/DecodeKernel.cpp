@@ -5,13 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Operands and pipeline of the kernels of bf16 or e4m3 activations and FP4
+// Operands and pipeline of the kernels of bf16, f16 or e4m3 activations and FP4
 // weights. The weight is interleaved (fp4gpu.to_fragments), so that a tile of
 // it is a run of whole units.
 //
 //===----------------------------------------------------------------------===//
 
 #include "KernelWriter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -30,30 +31,46 @@ protected:
   void describeOperands(NamedAttrList &meaning) override;
 
 private:
-  unsigned lhs, rhs, factor;
+  unsigned lhs, rhs, rhsFactors[2], lhsFactor;
 };
 } // namespace
 
 void DecodeKernelWriter::declareOperands() {
   auto matrix = MicroscaledTensorType::get(
+      b.getContext(), {problem.getProductColumns(), problem.depth},
+      problem.format);
+  auto part = MicroscaledTensorType::get(
       b.getContext(), {problem.columns, problem.depth}, problem.format);
-  Type element = problem.isFolded ? Type(Float8E4M3FNType::get(b.getContext()))
-                                  : Type(b.getBF16Type());
-  lhs = declare("lhs", MemRefType::get({problem.rows, problem.depth}, element));
+  lhs = declare(
+      "lhs", MemRefType::get({problem.rows, problem.depth}, problem.lhsType));
   auto declareTensor = [&](StringRef name, RankedTensorType type) {
     return declare(name,
                    MemRefType::get(type.getShape(), type.getElementType()));
   };
   rhs = declareTensor("rhs", getFragmentsType(matrix, problem.isFolded));
-  factor = declareTensor("rhs_factor",
-                         getFragmentFactorType(matrix, problem.isFolded));
-  if (problem.isFolded)
-    columnFactor = factor;
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    rhsFactors[i] =
+        declareTensor(i == 0 ? "rhs_factor" : "second_factor",
+                      getFragmentFactorType(part, problem.isFolded));
+    if (problem.isFolded)
+      columnFactors[i] = rhsFactors[i];
+  }
+  if (problem.hasLhsFactor)
+    lhsFactor =
+        declare("lhs_tensor_scale", MemRefType::get({}, b.getF32Type()));
 }
 
 void DecodeKernelWriter::emitFactors() {
-  if (!problem.isFolded)
-    factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
+  if (problem.isFolded)
+    return;
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    factors[i] =
+        memref::LoadOp::create(b, argument(rhsFactors[i]), ValueRange());
+    if (problem.hasLhsFactor)
+      factors[i] = arith::MulFOp::create(
+          b, factors[i],
+          memref::LoadOp::create(b, argument(lhsFactor), ValueRange()));
+  }
 }
 
 Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
@@ -83,11 +100,9 @@ Value DecodeKernelWriter::emitPipeline(Value m, Value n) {
 }
 
 void DecodeKernelWriter::describeOperands(NamedAttrList &meaning) {
-  std::optional<std::string_view> format =
-      numerics::blockFormatName(problem.format.getBlockFormat());
-  meaning.set("rhs_format",
-              b.getStringAttr(format ? StringRef(*format) : StringRef()));
-  meaning.set("rhs_layout", b.getStringAttr("fragments"));
+  meaning.set("rhs_format", b.getStringAttr(problem.format.getName()));
+  meaning.set("rhs_layout",
+              b.getStringAttr(problem.isFolded ? "folded" : "fragments"));
 }
 
 KernelOp createDecodeKernel(OpBuilder &builder, FusedMatmul &fused,

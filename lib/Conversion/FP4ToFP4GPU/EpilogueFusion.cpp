@@ -179,14 +179,11 @@ std::string FusedMatmul::getSuffix() {
   std::string text = second ? "_gated" : "";
   for (Operation *op : tail)
     text += "_" + op->getName().stripDialect().str();
-  if (quantize) {
-    numerics::BlockFormat format =
-        quantize.getType().getFormat().getBlockFormat();
-    text += "_to_" + std::string(*numerics::blockFormatName(format)) + "_" +
+  if (quantize)
+    text += "_to_" + quantize.getType().getFormat().getName().str() + "_" +
             stringifyScaleRule(
                 static_cast<ScaleRule>(quantize.getEffectiveScaleRule()))
                 .str();
-  }
   return text;
 }
 

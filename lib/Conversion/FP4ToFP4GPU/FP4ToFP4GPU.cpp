@@ -13,7 +13,9 @@
 #include "ActivationKernel.h"
 #include "KernelReuse.h"
 #include "KernelWriter.h"
+#include "WidenedInput.h"
 #include "fp4/Conversion/Passes.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -39,11 +41,16 @@ struct ConvertFP4ToFP4GPU
 private:
   ScheduleChoice choose(const MatmulProblem &problem);
   KernelOp getKernel(const MatmulProblem &problem, FusedMatmul &fused);
-  bool canQuantize(const MatmulProblem &problem, FusedMatmul &fused);
+  fp4::QuantizeOp getQuantization(const MatmulProblem &problem,
+                                  FusedMatmul &fused);
+  SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
+                                           const MatmulProblem &problem,
+                                           FusedMatmul &fused);
   void launch(const MatmulProblem &problem, FusedMatmul &fused);
   bool launchAll(ArrayRef<fp4::MatmulOp> matmuls, bool inPairs);
 
   const GPUArch *arch = nullptr;
+  std::optional<InputWidener> widener;
   /// Matmuls that are launched already.
   llvm::DenseSet<Operation *> done;
 };
@@ -53,36 +60,6 @@ static std::string print(Attribute attribute) {
   std::string text;
   llvm::raw_string_ostream(text) << attribute;
   return text;
-}
-
-//===----------------------------------------------------------------------===//
-// Pairs
-//===----------------------------------------------------------------------===//
-
-static bool isConstantWeight(Value weight) {
-  Operation *source = weight.getDefiningOp();
-  if (isa_and_present<fp4::ConstantOp>(source))
-    return true;
-  return isa_and_present<UnprepackOp>(source) &&
-         llvm::all_of(source->getOperands(), [](Value part) {
-           return matchPattern(part, m_Constant());
-         });
-}
-
-/// Whether two matmuls read the same input through constant weights of the same
-/// shape, so that one kernel can do both.
-static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
-  std::string reason;
-  return first != second && first.getLhs() == second.getLhs() &&
-         first->getBlock() == second->getBlock() &&
-         first.getRhs().getType() == second.getRhs().getType() &&
-         first.getType() == second.getType() &&
-         first->getAttr(kScheduleAttrName) ==
-             second->getAttr(kScheduleAttrName) &&
-         isConstantWeight(first.getRhs()) &&
-         isConstantWeight(second.getRhs()) &&
-         succeeded(getMatmulProblem(first, reason)) &&
-         succeeded(getMatmulProblem(second, reason));
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,11 +95,11 @@ static void appendParts(OpBuilder &builder, Value matrix,
   builder.createOrFold<PrepackOp>(parts, matrix.getLoc(), matrix);
 }
 
-/// The arrays of a product of two microscaled matrices. `parts` are what those
-/// of the weight were made from.
+/// The arrays of a product of two microscaled matrices. `sources` made the
+/// parts of the weight.
 static SmallVector<Value>
 prepareOperands(OpBuilder &builder, FusedMatmul &fused,
-                llvm::SmallSetVector<Operation *, 6> &parts) {
+                SmallVectorImpl<Operation *> &sources) {
   Location loc = fused.matmul.getLoc();
   SmallVector<Value> lhs, rhs, second, operands;
   appendParts(builder, fused.matmul.getLhs(), lhs);
@@ -139,19 +116,28 @@ prepareOperands(OpBuilder &builder, FusedMatmul &fused,
     llvm::append_range(operands,
                        parts.drop_front(std::min<size_t>(2, parts.size())));
   for (Value part : llvm::concat<Value>(rhs, second))
-    if (Operation *op = part.getDefiningOp())
-      parts.insert(op);
+    sources.push_back(part.getDefiningOp());
   return operands;
 }
 
 /// The arrays of a product with a decoded weight.
-static SmallVector<Value>
-prepareDecodeOperands(OpBuilder &builder, FusedMatmul &fused, bool isFolded) {
+SmallVector<Value> ConvertFP4ToFP4GPU::prepareDecodeOperands(
+    OpBuilder &builder, const MatmulProblem &problem, FusedMatmul &fused) {
   fp4::MatmulOp matmul = fused.matmul;
-  SmallVector<Value> operands = {matmul.getLhs()}, fragments;
-  builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs(), isFolded);
+  WidenedInput lhs = {matmul.getLhs(), Value()};
+  if (problem.isWidened)
+    lhs = widener->widen(matmul.getLhs());
+  if (!problem.fallback.empty())
+    remark::missed(matmul.getLoc(),
+                   remark::RemarkOpts::name("fallback").category("fp4gpu"))
+        << "multiplied as bf16, not as f8E4M3FN: " + problem.fallback;
+  SmallVector<Value> operands = {lhs.matrix}, fragments;
+  Value second = fused.second ? fused.second.getRhs() : Value();
+  builder.createOrFold<ToFragmentsOp>(
+      fragments, matmul.getLoc(), matmul.getRhs(), second, problem.isFolded);
   llvm::append_range(operands, fragments);
+  if (lhs.factor)
+    operands.push_back(lhs.factor);
   return operands;
 }
 
@@ -178,34 +164,34 @@ static void replaceQuantization(OpBuilder &builder, fp4::QuantizeOp quantize,
   replacePrepacked(quantize, parts, rows);
 }
 
-/// Whether a kernel of that schedule has whole blocks of results in each warp.
-bool ConvertFP4ToFP4GPU::canQuantize(const MatmulProblem &problem,
-                                     FusedMatmul &fused) {
+/// The quantization of the result, if a kernel of the chosen schedule has whole
+/// blocks of results in each warp, or null.
+fp4::QuantizeOp
+ConvertFP4ToFP4GPU::getQuantization(const MatmulProblem &problem,
+                                    FusedMatmul &fused) {
   if (problem.decodesWeight || arch->family != GPUFamily::SM120)
-    return false;
+    return {};
   fp4::QuantizeOp quantize = findQuantization(fused);
   if (!quantize)
-    return false;
+    return {};
   ScheduleAttr schedule = choose(problem).schedule;
   int64_t columns =
       schedule.getTileN() / schedule.getWarpsN() / (problem.isGated ? 2 : 1);
   int64_t block = quantize.getType().getFormat().getBlockCols();
-  return columns > 0 && columns % block == 0;
+  return columns > 0 && columns % block == 0 ? quantize : fp4::QuantizeOp();
 }
 
 void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
                                 FusedMatmul &fused) {
-  if (canQuantize(problem, fused))
-    fused.quantize = findQuantization(fused);
+  fused.quantize = getQuantization(problem, fused);
   KernelOp kernel = getKernel(problem, fused);
   Operation *last = fused.getLast();
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
-  llvm::SmallSetVector<Operation *, 6> sources;
+  SmallVector<Operation *> sources;
   SmallVector<Value> operands =
-      problem.decodesWeight
-          ? prepareDecodeOperands(builder, fused, problem.isFolded)
-          : prepareOperands(builder, fused, sources);
+      problem.decodesWeight ? prepareDecodeOperands(builder, problem, fused)
+                            : prepareOperands(builder, fused, sources);
   for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
     if (matmul && matmul.getBias())
       operands.push_back(matmul.getBias());
@@ -235,54 +221,23 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
     replaceQuantization(builder, fused.quantize, parts, rows);
   else
     last->getResult(0).replaceAllUsesWith(parts[0]);
-  for (Operation *op : llvm::reverse(fused.tail))
-    op->erase();
-  for (fp4::MatmulOp matmul : {fused.matmul, fused.second}) {
-    if (!matmul)
-      continue;
-    llvm::SmallSetVector<Operation *, 2> given;
-    for (Value operand : {matmul.getLhs(), matmul.getRhs()})
-      if (Operation *source = operand.getDefiningOp())
-        given.insert(source);
-    done.insert(matmul);
-    matmul.erase();
-    for (Operation *source : given)
-      if (isOpTriviallyDead(source))
-        source->erase();
-  }
-  // Parts of a pair that live on only in the joined weight.
-  for (Operation *op : sources)
-    if (isOpTriviallyDead(op))
-      op->erase();
+  // Parts of a pair live on only in the joined weight.
+  SmallVector<Operation *> dead = std::move(sources);
+  llvm::append_range(dead, fused.tail);
+  for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
+    if (matmul) {
+      done.insert(matmul);
+      dead.push_back(matmul);
+    }
+  fp4::eraseDeadOps(dead);
   ++numLaunches;
-}
-
-/// The problem of `matmul` if `arch` has a kernel for it.
-static FailureOr<MatmulProblem>
-getProblem(fp4::MatmulOp matmul, const GPUArch &arch, std::string &reason) {
-  if (isDecodeMatmul(matmul)) {
-    FailureOr<MatmulProblem> problem = getDecodeProblem(matmul, reason);
-    bool isServed = arch.family == GPUFamily::SM90 ||
-                    (arch.family == GPUFamily::SM120 &&
-                     (failed(problem) || !problem->isFolded));
-    if (isServed)
-      return problem;
-    reason = arch.family == GPUFamily::SM120
-                 ? "expected a bf16 left side or two microscaled operands"
-                 : "expected two microscaled operands";
-    return failure();
-  }
-  if (arch.family != GPUFamily::SM90)
-    return getMatmulProblem(matmul, reason);
-  reason = "expected a bf16 left side and a microscaled right side";
-  return failure();
 }
 
 /// Launches pairs, or the matmuls that are left.
 bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
                                    bool inPairs) {
   for (fp4::MatmulOp matmul : matmuls) {
-    if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul)))
+    if (done.contains(matmul))
       continue;
     std::string reason;
     FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
@@ -293,13 +248,13 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
       return false;
     }
     FusedMatmul fused = fuseTail(matmul, [&](fp4::MatmulOp a, fp4::MatmulOp b) {
-      return inPairs && isPair(a, b);
+      return inPairs && isGatedPair(a, b, *arch);
     });
     if (inPairs && !fused.second)
       continue;
     if (fused.second)
       problem =
-          getGatedProblem(*problem, *getMatmulProblem(fused.second, reason));
+          getGatedProblem(*problem, *getProblem(fused.second, *arch, reason));
     launch(*problem, fused);
   }
   return true;
@@ -312,6 +267,7 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
                                << "'; supported: " << listGPUArchs();
     return signalPassFailure();
   }
+  widener.emplace(getOperation());
   SmallVector<fp4::MatmulOp> matmuls;
   // A launch finds its kernel in the nearest module.
   getOperation().walk([&](fp4::MatmulOp op) {
@@ -324,6 +280,6 @@ void ConvertFP4ToFP4GPU::runOnOperation() {
     return signalPassFailure();
   ConversionCounts counts =
       convertQuantizations(getOperation(), computeTensorScales);
-  numKernels += counts.kernels;
+  numKernels += counts.kernels + widener->getNumKernels();
   numLaunches += counts.launches;
 }

@@ -17,7 +17,6 @@
 #include "RowSum.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 
@@ -216,21 +215,6 @@ Value FusedInput::emitBody(OpBuilder &builder, ValueRange elements,
   }
   Value last = emitAll(builder, body.getArrayRef(), known);
   return widen(builder, last ? last : elements[0]);
-}
-
-void eraseDead(Operation *first) {
-  llvm::SetVector<Operation *> candidates;
-  candidates.insert(first);
-  while (!candidates.empty()) {
-    Operation *op = candidates.pop_back_val();
-    if (!isOpTriviallyDead(op))
-      continue;
-    SmallVector<Value> operands(op->getOperands());
-    op->erase();
-    for (Value operand : operands)
-      if (Operation *source = operand.getDefiningOp())
-        candidates.insert(source);
-  }
 }
 
 } // namespace fp4::gpu

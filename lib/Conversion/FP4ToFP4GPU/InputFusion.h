@@ -49,9 +49,6 @@ struct FusedInput {
 /// at least `matrix` itself as the only input.
 FusedInput fuseInput(mlir::Value matrix, mlir::Operation *user);
 
-/// Erases `op` and those in front of it whose results nobody uses any more.
-void eraseDead(mlir::Operation *op);
-
 } // namespace fp4::gpu
 
 #endif // FP4_LIB_CONVERSION_FP4TOFP4GPU_INPUTFUSION_H

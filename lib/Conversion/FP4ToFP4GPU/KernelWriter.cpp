@@ -117,8 +117,9 @@ Value KernelWriter::emitProduct(unsigned product, Value x, Value bias) {
 
 void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   SmallVector<Value> vectors;
-  if (columnFactor)
-    vectors.push_back(argument(*columnFactor));
+  for (std::optional<unsigned> factor : columnFactors)
+    if (factor)
+      vectors.push_back(argument(*factor));
   for (unsigned i = 0; i < getProducts(); ++i)
     if (getBiasType(i))
       vectors.push_back(argument(biases[i]));
@@ -147,8 +148,9 @@ void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   auto operands = llvm::to_vector_of<Value>(body->getArguments());
   SmallVector<Value> results;
   size_t next = getProducts();
-  if (columnFactor)
-    factors[0] = operands[next++];
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (columnFactors[i])
+      factors[i] = operands[next++];
   for (unsigned i = 0; i < getProducts(); ++i) {
     Value bias = getBiasType(i) ? operands[next++] : Value();
     results.push_back(emitProduct(i, operands[i], bias));
@@ -199,10 +201,9 @@ void KernelWriter::describeTailOf(Block &body, Block::iterator first,
 }
 
 /// What the manifest says of the kernel (docs/Manifest.md, "Meaning"); null if
-/// there are no words for it. The bound that the runtime checks is that of sums
-/// in float32, which 8-bit products by wgmma are not.
+/// there are no words for it.
 DictionaryAttr KernelWriter::describeMeaning() {
-  if (!tailText || problem.isFolded)
+  if (!tailText)
     return {};
   NamedAttrList meaning;
   auto add = [&](StringRef name, StringRef value) {
@@ -227,8 +228,7 @@ DictionaryAttr KernelWriter::describeMeaning() {
   if (fused.quantize) {
     fp4::QuantizeOp quantize = fused.quantize;
     add("result_type", print(fused.getType().getElementType()));
-    add("result_format", *numerics::blockFormatName(
-                             quantize.getType().getFormat().getBlockFormat()));
+    add("result_format", quantize.getType().getFormat().getName());
     add("scale_rule", stringifyScaleRule(static_cast<ScaleRule>(
                           quantize.getEffectiveScaleRule())));
   }

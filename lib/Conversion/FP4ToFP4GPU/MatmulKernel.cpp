@@ -125,13 +125,8 @@ Value MatmulKernelWriter::emitPipeline(Value m, Value n) {
 }
 
 void MatmulKernelWriter::describeOperands(NamedAttrList &meaning) {
-  auto add = [&](StringRef name, FormatAttr format) {
-    std::optional<std::string_view> text =
-        numerics::blockFormatName(format.getBlockFormat());
-    meaning.set(name, b.getStringAttr(text ? StringRef(*text) : StringRef()));
-  };
-  add("lhs_format", problem.format);
-  add("rhs_format", problem.weightFormat);
+  meaning.set("lhs_format", b.getStringAttr(problem.format.getName()));
+  meaning.set("rhs_format", b.getStringAttr(problem.weightFormat.getName()));
 }
 
 KernelOp createMatmulKernel(OpBuilder &builder, FusedMatmul &fused,

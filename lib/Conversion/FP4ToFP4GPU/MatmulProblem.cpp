@@ -10,14 +10,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatmulProblem.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
 namespace fp4::gpu {
-
-static std::string getFormatName(FormatAttr format) {
-  return std::string(*numerics::blockFormatName(format.getBlockFormat()));
-}
 
 static unsigned getElementBits(FormatAttr format) {
   return format.getElementStorageType().getIntOrFloatBitWidth();
@@ -30,9 +27,9 @@ bool MatmulProblem::usesBytes() const {
 std::string MatmulProblem::getName() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "matmul_" << getFormatName(format) << "_";
+  os << "matmul_" << format.getName() << "_";
   if (weightFormat != format)
-    os << getFormatName(weightFormat) << "_";
+    os << weightFormat.getName() << "_";
   os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
      << depth << "_" << resultType;
   if (biasType)
@@ -59,7 +56,10 @@ std::string MatmulProblem::getName() const {
                : "")
        << (schedule.getBalanced() ? "_balanced" : "");
   if (decodesWeight)
-    os << (isFolded ? "_e4m3" : "_bf16");
+    os << (isFolded          ? "_e4m3"
+           : lhsType.isF16() ? "_f16"
+                             : "_bf16")
+       << (hasLhsFactor ? "_scaled" : "");
   return text;
 }
 
@@ -70,7 +70,8 @@ static std::string printSize(int64_t size) {
 static bool isServed(FormatAttr format) {
   numerics::BlockFormat block = format.getBlockFormat();
   unsigned expected = block.scale == numerics::ScaleFormat::UE4M3 ? 16 : 32;
-  return isPrepackedFormat(format) && block.blockCols == expected;
+  return isPrepackedFormat(format) && block.blockCols == expected &&
+         !format.getName().empty();
 }
 
 /// What TMA takes at once of elements that it spreads to bytes (CUDA driver
@@ -113,17 +114,15 @@ static FailureOr<MatmulProblem> makeProblem(MatmulOp matmul, int64_t rows,
         cast<RankedTensorType>(matmul.getBias().getType()).getElementType();
   problem.activation = matmul.getActivation().value_or(Activation::None);
   problem.schedule = matmul->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
-  if (problem.rows == 0 || problem.columns == 0 || problem.depth == 0) {
-    reason = "expected a product that is not empty, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
-    return failure();
-  }
-  if (!isCountable(problem.rows, problem.depth, problem.format) ||
+  bool isEmpty =
+      problem.rows == 0 || problem.columns == 0 || problem.depth == 0;
+  if (isEmpty || !isCountable(problem.rows, problem.depth, problem.format) ||
       !isCountable(problem.columns, problem.depth, problem.format)) {
-    reason = "expected sizes and bytes of scales below 2^31, got M x N x K = " +
-             printSize(problem.rows) + "x" + printSize(problem.columns) + "x" +
-             printSize(problem.depth);
+    reason = "expected " +
+             std::string(isEmpty ? "a product that is not empty"
+                                 : "sizes and bytes of scales below 2^31") +
+             ", got M x N x K = " + printSize(problem.rows) + "x" +
+             printSize(problem.columns) + "x" + printSize(problem.depth);
     return failure();
   }
   if (!ShapedType::isDynamic(problem.columns) && problem.columns % 8 == 0)
@@ -169,48 +168,143 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   return failure();
 }
 
-bool isDecodeMatmul(MatmulOp matmul) {
-  return isa<RankedTensorType>(matmul.getLhs().getType()) &&
-         isa<MicroscaledTensorType>(matmul.getRhs().getType());
+//===----------------------------------------------------------------------===//
+// Decoded weights
+//===----------------------------------------------------------------------===//
+
+bool isDecodeMatmul(MatmulOp matmul, const GPUArch &arch) {
+  return isa<MicroscaledTensorType>(matmul.getRhs().getType()) &&
+         (arch.family == GPUFamily::SM90 ||
+          isa<RankedTensorType>(matmul.getLhs().getType()));
 }
 
-FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
-                                          std::string &reason) {
-  auto lhs = cast<RankedTensorType>(matmul.getLhs().getType());
+/// Whether the scales of a weight fold into f8E4M3FN elements as far as it is
+/// known; --fp4-prepack-weights has decided it for what it has laid out.
+static bool canFold(Value weight) {
+  auto laidOut = weight.getDefiningOp<FromFragmentsOp>();
+  return laidOut ? laidOut.getFolded()
+                 : !isOutsideFragmentRange(weight, /*isFolded=*/true);
+}
+
+static bool isDecodable(FormatAttr format) {
+  return hasFragments(format) && !format.getName().empty();
+}
+
+/// In which type the sides of a product are multiplied, or nothing for types
+/// that no kernel takes.
+static LogicalResult chooseType(MatmulOp matmul, const GPUArch &arch,
+                                MatmulProblem &problem) {
+  Type lhs = matmul.getLhs().getType();
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
-  bool isFolded = isa<Float8E4M3FNType>(lhs.getElementType());
-  if ((!lhs.getElementType().isBF16() && !isFolded) ||
-      !hasFragments(rhs.getFormat(), isFolded)) {
+  if (!isDecodable(rhs.getFormat()))
+    return failure();
+  problem.lhsType = BFloat16Type::get(matmul.getContext());
+  if (auto matrix = dyn_cast<MicroscaledTensorType>(lhs)) {
+    problem.isWidened = problem.hasLhsFactor = true;
+    return success(isDecodable(matrix.getFormat()));
+  }
+  Type element = cast<RankedTensorType>(lhs).getElementType();
+  if (element.isBF16() || element.isF16()) {
+    problem.lhsType = element;
+    return success();
+  }
+  if (!isa<Float8E4M3FNType>(element) || arch.family != GPUFamily::SM90)
+    return failure();
+  if (!hasFragments(rhs.getFormat(), /*isFolded=*/true))
+    problem.fallback = "scales of the weight are no powers of two";
+  else if (!canFold(matmul.getRhs()))
+    problem.fallback = "scales in a row of the weight are more than 11 binades "
+                       "apart, or NaN";
+  problem.isWidened = !problem.fallback.empty();
+  problem.isFolded = !problem.isWidened;
+  if (problem.isFolded)
+    problem.lhsType = element;
+  return success();
+}
+
+FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul, const GPUArch &arch,
+                                          std::string &reason) {
+  MatmulProblem kind;
+  if (failed(chooseType(matmul, arch, kind))) {
+    StringRef expected =
+        arch.family == GPUFamily::SM90
+            ? "a left side of bf16, f16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4"
+            : "a left side of bf16 or f16";
     llvm::raw_string_ostream(reason)
-        << "expected a bf16 left side and a right side of #fp4.nvfp4 or "
-           "#fp4.mxfp4, or an f8E4M3FN left side and a right side of "
-           "#fp4.mxfp4, got "
-        << lhs << " and " << rhs;
+        << "expected " << expected
+        << " and a right side of #fp4.nvfp4 or #fp4.mxfp4, got "
+        << matmul.getLhs().getType() << " and " << matmul.getRhs().getType();
     return failure();
   }
-  FailureOr<MatmulProblem> problem =
-      makeProblem(matmul, lhs.getShape()[0], reason);
+  int64_t rows = cast<ShapedType>(matmul.getType()).getDimSize(0);
+  FailureOr<MatmulProblem> problem = makeProblem(matmul, rows, reason);
   if (failed(problem))
     return failure();
   problem->decodesWeight = true;
-  problem->isFolded = isFolded;
+  problem->isFolded = kind.isFolded;
+  problem->isWidened = kind.isWidened;
+  problem->hasLhsFactor = kind.hasLhsFactor;
+  problem->fallback = kind.fallback;
+  problem->lhsType = kind.lhsType;
   ScheduleAttr schedule = problem->schedule;
-  int64_t depth = getFragmentUnitDepth(isFolded);
+  int64_t depth = getFragmentUnitDepth(problem->isFolded);
   if (schedule &&
       (schedule.getTileK() % depth != 0 || schedule.getTileN() % kUnit != 0)) {
     reason = "expected a schedule whose tile is a multiple of 64 columns and " +
              std::to_string(depth) + " of the depth";
     return failure();
   }
-  if (isOutsideFragmentRange(matmul.getRhs(), isFolded)) {
-    reason = isFolded ? "expected scales of the weight that are no NaN and "
-                        "span at most 11 binades in each row, to be exact in "
-                        "f8E4M3FN"
-                      : "expected scales of the weight that are no NaN and "
-                        "span at most 60 binades";
+  bool isHalf = problem->lhsType.isF16();
+  if (!problem->isFolded &&
+      isOutsideFragmentRange(matmul.getRhs(), /*isFolded=*/false, isHalf)) {
+    reason = "expected scales of the weight that are no NaN and at most " +
+             std::string(isHalf ? "23" : "60") + " binades apart";
     return failure();
   }
   return problem;
+}
+
+FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
+                                    std::string &reason) {
+  if (!isDecodeMatmul(matmul, arch))
+    return getMatmulProblem(matmul, reason);
+  if (arch.family != GPUFamily::SM100)
+    return getDecodeProblem(matmul, arch, reason);
+  reason = "expected two microscaled operands";
+  return failure();
+}
+
+static bool isConstantWeight(Value weight, bool decodes) {
+  Operation *source = weight.getDefiningOp();
+  if (isa_and_present<ConstantOp>(source))
+    return true;
+  return !decodes && isa_and_present<UnprepackOp>(source) &&
+         llvm::all_of(source->getOperands(), [](Value part) {
+           return matchPattern(part, m_Constant());
+         });
+}
+
+bool isGatedPair(MatmulOp first, MatmulOp second, const GPUArch &arch) {
+  bool decodes = isDecodeMatmul(first, arch);
+  bool isAlike =
+      first != second && first.getLhs() == second.getLhs() &&
+      first->getBlock() == second->getBlock() &&
+      first.getRhs().getType() == second.getRhs().getType() &&
+      first.getType() == second.getType() &&
+      first->getAttr(kScheduleAttrName) == second->getAttr(kScheduleAttrName) &&
+      isConstantWeight(first.getRhs(), decodes) &&
+      isConstantWeight(second.getRhs(), decodes);
+  if (!isAlike)
+    return false;
+  std::string reason;
+  FailureOr<MatmulProblem> problem = getProblem(first, arch, reason);
+  FailureOr<MatmulProblem> other = getProblem(second, arch, reason);
+  if (failed(problem) || failed(other))
+    return false;
+  return !decodes ||
+         (problem->isFolded == other->isFolded &&
+          !isOutsideFragmentRange({first.getRhs(), second.getRhs()},
+                                  problem->isFolded, problem->lhsType.isF16()));
 }
 
 MatmulProblem getGatedProblem(const MatmulProblem &first,

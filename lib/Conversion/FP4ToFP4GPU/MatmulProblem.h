@@ -41,14 +41,22 @@ struct MatmulProblem {
   bool isGated = false;
   mlir::Type secondBiasType;
   Activation secondActivation = Activation::None;
-  /// Whether the left side is bf16 and the weight is decoded; `format` is then
-  /// that of the weight.
+  /// Whether the weight is decoded to a type of 8 or 16 bits, in which the left
+  /// side is too; `format` is then that of the weight.
   bool decodesWeight = false;
   /// Null: by the table.
   ScheduleAttr schedule;
   /// Of a product with a decoded weight: whether both sides are f8E4M3FN, the
   /// weight with its scales folded in, rather than bf16.
   bool isFolded = false;
+  /// Whether the left side becomes bf16 ahead of the kernel (WidenedInput.h),
+  /// and whether the products then still have a factor for it.
+  bool isWidened = false, hasLhsFactor = false;
+  /// Of a product with a decoded weight: in which type both sides are, bf16,
+  /// f16 or f8E4M3FN.
+  mlir::Type lhsType;
+  /// Why the left side is widened although it has an instruction, or empty.
+  std::string fallback;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
@@ -62,16 +70,25 @@ struct MatmulProblem {
   int64_t getProductColumns() const { return isGated ? 2 * columns : columns; }
 };
 
-/// Whether `matmul` is one of a float and a microscaled matrix.
-bool isDecodeMatmul(MatmulOp matmul);
+/// Whether the weight of `matmul` is decoded on `arch`: always where no
+/// instruction takes scales, else next to a float matrix.
+bool isDecodeMatmul(MatmulOp matmul, const GPUArch &arch);
 
 /// The problem of `matmul`, or, in `reason`, why no kernel serves it.
 mlir::FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
                                                 std::string &reason);
 
 /// The same for a matmul whose weight is to be decoded.
-mlir::FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul,
-                                                std::string &reason);
+mlir::FailureOr<MatmulProblem>
+getDecodeProblem(MatmulOp matmul, const GPUArch &arch, std::string &reason);
+
+/// The problem of `matmul` if `arch` has a kernel for it, or the reason.
+mlir::FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
+                                          std::string &reason);
+
+/// Whether two matmuls read the same input through constant weights of the same
+/// shape, so that one kernel can do both.
+bool isGatedPair(MatmulOp first, MatmulOp second, const GPUArch &arch);
 
 /// The two matmuls as one problem, of which both are known to be served.
 MatmulProblem getGatedProblem(const MatmulProblem &first,

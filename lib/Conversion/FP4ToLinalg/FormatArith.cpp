@@ -154,6 +154,9 @@ Value ScalarEmitter::widen(Value real) {
     return real;
   if (type.isF16())
     return arith::ExtFOp::create(b, b.getF32Type(), real);
+  if (isa<Float8E4M3FNType>(type))
+    return decode(NarrowFormat::get(numerics::ElementFormat::E4M3),
+                  widenCode(real));
   Value half = arith::BitcastOp::create(b, b.getI16Type(), real);
   Value wide = arith::ExtUIOp::create(b, b.getI32Type(), half);
   return asFloat(arith::ShLIOp::create(b, wide, i32(16)));

@@ -68,7 +68,7 @@ public:
   /// An i8 (or narrower float) code as i32.
   mlir::Value widenCode(mlir::Value code);
   mlir::Value narrowCode(mlir::Value code);
-  /// f32, bf16 or f16 to f32.
+  /// f32, bf16, f16 or f8E4M3FN to f32.
   mlir::Value widen(mlir::Value real);
   /// f32 to f32, bf16 or f16; nearest, ties to even.
   mlir::Value narrow(mlir::Value real, mlir::Type type);

@@ -15,6 +15,7 @@
 #include "WeightOperand.h"
 #include "fp4/Conversion/Passes.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4/IR/LayerAttributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,7 +23,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace fp4 {
 #define GEN_PASS_DEF_CONVERTLINALGTOFP4
@@ -246,20 +246,6 @@ static Value expandResult(OpBuilder &builder, Location loc, Value matrix,
   return matrix;
 }
 
-/// A set, since a producer may be in it for two reasons: as one of the first,
-/// and as the operand of another.
-static void eraseDeadOps(SetVector<Operation *> worklist) {
-  while (!worklist.empty()) {
-    Operation *op = worklist.pop_back_val();
-    if (!isOpTriviallyDead(op))
-      continue;
-    for (Value operand : op->getOperands())
-      if (Operation *producer = operand.getDefiningOp())
-        worklist.insert(producer);
-    op->erase();
-  }
-}
-
 static std::string getLayerName(Operation *source, unsigned index) {
   StringRef name;
   if (auto parameter = dyn_cast<ParameterOp>(source))
@@ -383,10 +369,6 @@ LogicalResult ConvertLinalgToFP4::convert(LinearLayer &layer) {
                                    ValueRange{layer.accumulator})
                  ->getResult(0);
   replaced->getResult(0).replaceAllUsesWith(result);
-  SetVector<Operation *> dead;
-  dead.insert(layer.op);
-  if (layer.biasAdd)
-    dead.insert(layer.biasAdd);
-  eraseDeadOps(std::move(dead));
+  eraseDeadOps({layer.op, layer.biasAdd});
   return success();
 }

@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Async.h"
+#include "HappensBefore.h"
 #include "Machine.h"
 #include <algorithm>
 
@@ -23,7 +24,12 @@ template <typename Body> static void asIssuer(AsyncOp &op, Body body) {
   uint32_t active = warp.active;
   warp.current = op.instr;
   warp.active = op.lanes;
+  HappensBefore *order = warp.cta.cluster.order.get();
+  if (order)
+    order->begin(op);
   body();
+  if (order)
+    order->end();
   warp.current = current;
   warp.active = active;
 }
@@ -56,6 +62,8 @@ void AsyncQueue::issue(AsyncOp op) {
   op.instr = op.warp->current;
   checkRanges(op, false);
   checkRanges(op, true);
+  if (HappensBefore *order = op.warp->cta.cluster.order.get())
+    order->issue(op);
   mark(op.reads, ~0u, false, 1);
   mark(op.writes, ~0u, true, 1);
   ++op.warp->stats().asyncOperations;
@@ -98,7 +106,15 @@ void AsyncQueue::finishInOrder(Iterator it) {
   finishOp(it);
 }
 
+/// Tells who checks the order of accesses that the program has waited.
+static void noteWait(Warp &warp, uint32_t lanes, AsyncOp::Kind kind,
+                     uint32_t bound) {
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->await(warp, lanes, kind, bound);
+}
+
 void AsyncQueue::waitCopies(Warp &warp, uint32_t lanes, uint32_t bound) {
+  noteWait(warp, lanes, AsyncOp::Kind::Copy, bound);
   for (auto it = ops.begin(); it != ops.end();) {
     auto entry = it++;
     if (entry->kind != AsyncOp::Kind::Copy || entry->warp != &warp ||
@@ -115,6 +131,7 @@ void AsyncQueue::waitCopies(Warp &warp, uint32_t lanes, uint32_t bound) {
 void AsyncQueue::waitBulk(Warp &warp, unsigned lane, uint32_t bound,
                           bool readOnly) {
   uint32_t bit = 1u << lane;
+  noteWait(warp, bit, AsyncOp::Kind::BulkGroup, bound);
   for (auto it = ops.begin(); it != ops.end();) {
     auto entry = it++;
     if (entry->kind != AsyncOp::Kind::BulkGroup || entry->warp != &warp ||
@@ -131,6 +148,8 @@ void AsyncQueue::waitBulk(Warp &warp, unsigned lane, uint32_t bound,
 }
 
 void AsyncQueue::waitWarp(Warp &warp, AsyncOp::Kind kind, uint32_t bound) {
+  if (kind == AsyncOp::Kind::Wgmma)
+    noteWait(warp, warp.active, kind, bound);
   for (auto it = ops.begin(); it != ops.end();) {
     auto entry = it++;
     if (entry->kind == kind && entry->warp == &warp && entry->group < bound)

@@ -70,6 +70,11 @@ struct AsyncOp {
   /// Set where completion is an mbarrier operation.
   MbarrierRef barrier;
   std::vector<SharedRange> reads, writes;
+  /// For HappensBefore: the moment that the operation's completion stands for
+  /// (time 0: what it writes belongs to `barrier`), and whether its thread had
+  /// waited for the grids in front of this one.
+  uint32_t component = 0, time = 0;
+  bool gridsAwaited = false;
   /// For BulkGroup: reads the source; `finish` then writes.
   std::function<void()> fetch;
   bool fetched = false;

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Decode.h"
+#include "HappensBefore.h"
 #include "Machine.h"
 #include "TensorMemory.h"
 #include <algorithm>
@@ -80,11 +81,16 @@ void CTA::updateBarrier(unsigned index) {
       if (warp->live & ~barrier.lanes[warp->index])
         return;
   }
+  HappensBefore *order = cluster.order.get();
+  if (order)
+    order->complete({this, index});
   for (const auto &warp : warps) {
     for (Fragment &fragment : warp->fragments) {
       if (fragment.wait != Wait::Barrier || fragment.barrier != index)
         continue;
       fragment.wait = Wait::Ready;
+      if (order)
+        order->leave({this, index}, *warp, fragment.mask);
       deliverReduction(*warp, fragment, barrier);
     }
   }
@@ -115,12 +121,17 @@ void Cluster::updateClusterBarrier() {
   if (arrived == 0 || arrived < liveLanes())
     return;
   ++barrierPhase;
+  if (order)
+    order->complete(kClusterBarrier);
   for (const auto &cta : ctas)
     for (const auto &warp : cta->warps) {
       warp->clusterArrived = 0;
       for (Fragment &fragment : warp->fragments)
-        if (fragment.wait == Wait::ClusterBarrier)
+        if (fragment.wait == Wait::ClusterBarrier) {
           fragment.wait = Wait::Ready;
+          if (order)
+            order->leave(kClusterBarrier, *warp, fragment.mask);
+        }
     }
 }
 
@@ -144,6 +155,8 @@ Cluster::Cluster(LaunchState &launch, uint64_t linearIndex, Statistics &stats)
     cta.z = id.z * shape.z + rank / shape.x / shape.y;
     ctas.push_back(std::make_unique<CTA>(*this, cta, rank));
   }
+  if (launch.options.strict)
+    order = std::make_unique<HappensBefore>(*this);
 }
 
 Cluster::~Cluster() = default;

@@ -14,6 +14,7 @@
 #include "Exec.h"
 #include "FloatFormat.h"
 #include "FloatOps.h"
+#include "HappensBefore.h"
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -115,6 +116,8 @@ static Location locateAtomic(Warp &warp, const Instr &instr, unsigned lane,
     warp.trap("atomic operation on shared memory at " + hex(location.offset) +
                   " that was never written",
               int(lane));
+  if (location.cta && warp.cta.cluster.order)
+    warp.cta.cluster.order->atomic(warp, location);
   warp.cta.cluster.bytesRead[unsigned(location.space)] += bytes;
   warp.cta.cluster.bytesWritten[unsigned(location.space)] += bytes;
   return location;

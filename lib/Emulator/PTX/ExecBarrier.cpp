@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Exec.h"
+#include "HappensBefore.h"
 
 namespace fp4::ptx {
 
@@ -60,6 +61,8 @@ static void barrier(Warp &warp, const Instr &instr) {
     barrier.all &= values == warp.active;
     barrier.any |= values != 0;
   }
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->arrive({&warp.cta, uint32_t(index)}, warp, warp.active);
   if (instr.variant != BarArrive)
     warp.block(Wait::Barrier, uint8_t(index));
   warp.cta.updateBarrier(unsigned(index));
@@ -85,7 +88,12 @@ void decodeBar(Decoder &d) {
 
 static void nothing(Warp &, const Instr &) {}
 
-/// bar.warp.sync: convergence is all there is to it.
+/// bar.warp.sync: all lanes are here; it also orders what they did.
+static void meet(Warp &warp, const Instr &) {
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->meet(warp, warp.active);
+}
+
 void decodeBarWarp(Decoder &d) {
   if (!d.take("sync"))
     d.fail("expected .sync");
@@ -94,18 +102,20 @@ void decodeBarWarp(Decoder &d) {
   d.instr.sync = Sync::Mask;
   d.instr.maskOperand = 0;
   d.setResults(0);
-  d.setExec(nothing);
+  d.setExec(meet);
 }
 
 //===----------------------------------------------------------------------===//
 // barrier.cluster
 //===----------------------------------------------------------------------===//
 
-static void clusterArrive(Warp &warp, const Instr &) {
+static void clusterArrive(Warp &warp, const Instr &instr) {
   Cluster &cluster = warp.cta.cluster;
   if (warp.clusterArrived & warp.active)
     warp.trap("barrier.cluster.arrive a second time in one phase");
   warp.clusterArrived |= warp.active;
+  if (cluster.order)
+    cluster.order->arrive(kClusterBarrier, warp, warp.active, instr.flag);
   forEachLane(warp.active, [&](unsigned lane) {
     warp.clusterArrival[lane] = cluster.barrierPhase + 1;
   });
@@ -121,6 +131,8 @@ static void clusterWait(Warp &warp, const Instr &) {
       waiting |= 1u << lane;
     warp.clusterArrival[lane] = 0;
   });
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->leave(kClusterBarrier, warp, warp.active & ~waiting);
   if (!waiting)
     return;
   warp.active = waiting;
@@ -129,7 +141,7 @@ static void clusterWait(Warp &warp, const Instr &) {
 
 void decodeBarrierCluster(Decoder &d) {
   int form = d.needOneOf({"arrive", "wait"});
-  d.takeOneOf({"release", "relaxed", "acquire"});
+  d.instr.flag = d.takeOneOf({"relaxed", "release", "acquire"}) == 0;
   if (d.take("aligned"))
     d.instr.sync = Sync::Warp;
   d.needOperands(0);
@@ -146,8 +158,22 @@ void decodeBarrierCluster(Decoder &d) {
 static void fenceProxyAsync(Warp &warp, const Instr &instr) {
   if (!instr.flag)
     return;
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->publishBarriers(warp);
   for (const auto &cta : warp.cta.cluster.ctas)
     ++cta->shared.epoch;
+}
+
+/// Memory is sequentially consistent; only who checks the order of accesses
+/// wants to know.
+static void fence(Warp &warp, const Instr &instr) {
+  HappensBefore *order = warp.cta.cluster.order.get();
+  if (!order)
+    return;
+  if (instr.variant)
+    order->publishBarriers(warp);
+  else
+    order->fence(warp, instr.flag);
 }
 
 void decodeFence(Decoder &d) {
@@ -168,12 +194,12 @@ void decodeFence(Decoder &d) {
     d.takeOneOf({"cta", "cluster", "gpu", "sys"});
     return d.setExec(fenceProxyAsync);
   }
-  d.take("mbarrier_init");
+  i.variant = d.take("mbarrier_init");
   d.takeOneOf({"sc", "acq_rel", "acquire", "release"});
   d.ignorePrefix("sync_restrict::");
-  d.takeOneOf({"cta", "cluster", "gpu", "sys", "gl"});
+  i.flag = d.takeOneOf({"cta", "cluster", "gpu", "sys", "gl"}) > 0;
   d.needOperands(0);
-  d.setExec(nothing);
+  d.setExec(fence);
 }
 
 } // namespace fp4::ptx

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Exec.h"
+#include "HappensBefore.h"
 #include "Syscalls.h"
 
 namespace fp4::ptx {
@@ -135,12 +136,23 @@ void decodeNanosleep(Decoder &d) {
 
 static void nothing(Warp &, const Instr &) {}
 
-/// pmevent, setmaxnreg and griddepcontrol. A grid starts when the one before it
-/// has ended, so there is nothing to wait for.
+/// A grid starts when the one before it has ended, so there is nothing to wait
+/// for; who checks the order of accesses wants to know.
+static void awaitGrids(Warp &warp, const Instr &) {
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->awaitGrids(warp);
+}
+
+void decodeGridControl(Decoder &d) {
+  bool isWait = d.needOneOf({"launch_dependents", "wait"}) == 1;
+  d.setResults(0);
+  d.needOperands(0);
+  d.setExec(isWait ? awaitGrids : nothing);
+}
+
+/// pmevent and setmaxnreg.
 void decodeNoEffect(Decoder &d) {
   bool isRegisters = d.mnemonic == "setmaxnreg";
-  if (d.mnemonic == "griddepcontrol")
-    d.needOneOf({"launch_dependents", "wait"});
   if (d.mnemonic == "pmevent")
     d.take("mask");
   if (isRegisters) {

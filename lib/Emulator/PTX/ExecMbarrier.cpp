@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Exec.h"
+#include "HappensBefore.h"
 #include "Mbarrier.h"
 #include <algorithm>
 #include <cstring>
@@ -57,6 +58,8 @@ static void update(MbarrierRef ref, MbarrierState state) {
   if (state.pending == 0 && state.tx == 0) {
     state.phase = !state.phase;
     state.pending = state.expected;
+    if (HappensBefore *order = ref.cta->cluster.order.get())
+      order->completePhase(ref);
   }
   uint64_t word = encode(state);
   std::memcpy(&ref.cta->shared.bytes[ref.offset], &word, sizeof word);
@@ -75,6 +78,8 @@ void mbarrierArrive(const Warp &warp, MbarrierRef ref, uint32_t count,
               " overflows");
   state.tx = int32_t(tx);
   state.pending -= count;
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->arriveAsync(ref);
   if (drop)
     state.expected -= count;
   update(ref, state);
@@ -126,6 +131,8 @@ static void init(Warp &warp, const Instr &instr) {
       warp.trap("there is an mbarrier at " + hex(ref.offset) +
                     " already; mbarrier.inval it first",
                 int(lane));
+    if (HappensBefore *order = warp.cta.cluster.order.get())
+      order->initialise(warp, lane, ref);
     MbarrierState state;
     state.pending = state.expected = uint32_t(count);
     uint64_t word = encode(state);
@@ -134,10 +141,11 @@ static void init(Warp &warp, const Instr &instr) {
   });
 }
 
-/// `.shared{::cta,::cluster}` and `.b64`, with the modifiers that have no
-/// effect on a sequentially consistent memory.
+/// `.shared{::cta,::cluster}` and `.b64`, with the modifiers of which only
+/// .relaxed has an effect, where the order of accesses is checked.
 static void takeSpaceAndType(Decoder &d) {
   d.instr.space = d.takeSpace();
+  d.instr.variant = d.has("relaxed");
   while (d.takeOneOf({"release", "acquire", "relaxed", "cta", "cluster"}) >= 0)
     ;
   d.instr.type = d.needType({Type::B64});
@@ -195,6 +203,7 @@ void decodeMbarrierTx(Decoder &d) {
 static void arrive(Warp &warp, const Instr &instr) {
   unsigned first = instr.numResults;
   bool hasOperand = instr.ops.size() > first + 1;
+  HappensBefore *order = warp.cta.cluster.order.get();
   Lanes scratch;
   const Lanes *operand =
       hasOperand ? &warp.read(instr.ops[first + 1], scratch) : nullptr;
@@ -206,6 +215,10 @@ static void arrive(Warp &warp, const Instr &instr) {
     if (count == 0 || count > kMaxMbarrierCount)
       warp.trap("an arrive count of " + std::to_string(count), int(lane));
     uint64_t token = mbarrierWord(ref);
+    if (order) {
+      order->useBarrier(warp, lane, ref);
+      order->arrive({ref.cta, ref.offset}, warp, 1u << lane, instr.variant);
+    }
     mbarrierArrive(warp, ref, count, tx, instr.flag2);
     if (first)
       warp.setLane(instr.ops[0], lane, token);
@@ -237,14 +250,20 @@ static void testWait(Warp &warp, const Instr &instr) {
   const Lanes &tokens = warp.read(instr.ops[2], scratch);
   uint32_t complete = 0;
   MbarrierRef waited;
+  HappensBefore *order = warp.cta.cluster.order.get();
   forEachLane(warp.active, [&](unsigned lane) {
     MbarrierRef ref = barrierAt(warp, instr, instr.ops[1], lane);
     bool phase = readMbarrier(warp, ref).phase;
     bool asked = instr.flag ? tokens[lane] & 1 : tokens[lane] >> 62 & 1;
-    if (phase != asked)
-      complete |= 1u << lane;
-    else
+    if (order)
+      order->useBarrier(warp, lane, ref);
+    if (phase == asked) {
       waited = ref;
+      return;
+    }
+    complete |= 1u << lane;
+    if (order)
+      order->leave({ref.cta, ref.offset}, warp, 1u << lane, instr.variant);
   });
   const Operand &result = instr.ops[0];
   warp.setPredicate(

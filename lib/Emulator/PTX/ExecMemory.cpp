@@ -181,11 +181,18 @@ static void load(Warp &warp, const Instr &instr) {
   });
 }
 
+/// PTX ISA, "Memory Consistency Model": everything but .weak.
+static bool isStrong(const Decoder &d) {
+  return d.has("volatile") || d.has("relaxed") || d.has("acquire") ||
+         d.has("release") || d.has("mmio");
+}
+
 void decodeLoad(Decoder &d) {
   Instr &i = d.instr;
   if (d.mnemonic == "ld" && d.take("async"))
     return d.fail("is not a PTX instruction");
   i.space = d.takeSpace();
+  i.isStrong = isStrong(d);
   d.ignoreHints();
   unsigned vec = d.takeVector();
   i.type = d.takeType();
@@ -258,6 +265,7 @@ void decodeStore(Decoder &d) {
   if (d.take("async"))
     return decodeStoreAsync(d);
   i.space = d.takeSpace();
+  i.isStrong = isStrong(d);
   d.ignoreHints();
   unsigned vec = d.takeVector();
   i.type = d.takeType();

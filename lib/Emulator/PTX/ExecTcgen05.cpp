@@ -15,6 +15,7 @@
 
 #include "Exec.h"
 #include "FloatOps.h"
+#include "HappensBefore.h"
 #include "Mbarrier.h"
 #include "TensorMemory.h"
 #include <cstring>
@@ -58,6 +59,7 @@ static void allocate(Warp &warp, const Instr &instr) {
       isFree &= memory.owner[i] == 0;
     if (!isFree)
       continue;
+    markAllocated(warp, base, count);
     for (unsigned i = base; i < base + count; ++i) {
       memory.owner[i] = uint16_t(base + 1);
       for (unsigned lane = 0; lane < kTensorLanes; ++lane)
@@ -94,6 +96,7 @@ static void deallocate(Warp &warp, const Instr &instr) {
   unsigned count = unsigned(warp.uniform(instr.ops[1]));
   checkCount(warp, count);
   TensorMemory &memory = tensorMemoryOf(warp.cta);
+  checkEnded(warp, warp.cta, base, count);
   for (unsigned i = base; i < base + count; ++i) {
     if (i >= kTensorColumns || memory.owner[i] != base + 1)
       warp.trap("tcgen05.dealloc of " + std::to_string(count) +
@@ -174,7 +177,7 @@ static uint32_t accessAddress(Warp &warp, const Instr &instr,
   unsigned own = warp.index % 4 * 32;
   // CUTLASS 4.7 (example 93) gives all warps the lanes of the first one, and
   // every warp reaches its own.
-  if (!warp.launch.options.strictTensorMemory && address >> 16 < 32)
+  if (!warp.launch.options.strict && address >> 16 < 32)
     address += own << 16;
   unsigned first = address >> 16;
   bool isHalf = instr.variant != S32x32;
@@ -201,7 +204,7 @@ static void forEachCell(const Instr &instr, uint32_t address, unsigned thread,
 /// Traps, if asked to, when the warp reads what a tensor-core operation wrote
 /// without a tcgen05.fence::after_thread_sync in between.
 static void checkFence(Warp &warp, uint32_t address, unsigned columns) {
-  if (!warp.launch.options.strictTensorMemory)
+  if (!warp.launch.options.strict)
     return;
   TensorMemory &memory = tensorMemoryOf(warp.cta);
   for (unsigned i = 0; i < columns; ++i) {
@@ -306,7 +309,7 @@ static void storeTensorMemory(Warp &warp, const Instr &instr) {
     });
   };
   AsyncQueue &queue = warp.cta.cluster.async;
-  if (warp.launch.options.strictTensorMemory)
+  if (warp.launch.options.strict)
     return queue.issue(std::move(op));
   // Loads and stores of a warp keep their order.
   queue.waitWarp(warp, AsyncOp::Kind::TensorLoad);
@@ -464,7 +467,11 @@ void decodeTcgen05Commit(Decoder &d) {
 
 static void fenceBefore(Warp &warp, const Instr &) { publishAccesses(warp); }
 
-static void fenceAfter(Warp &warp, const Instr &) { observeAccesses(warp); }
+static void fenceAfter(Warp &warp, const Instr &) {
+  observeAccesses(warp);
+  if (HappensBefore *order = warp.cta.cluster.order.get())
+    order->fenceTensor(warp);
+}
 
 void decodeTcgen05Fence(Decoder &d) {
   needBlackwell(d);

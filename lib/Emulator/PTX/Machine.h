@@ -27,6 +27,7 @@
 
 namespace fp4::ptx {
 
+class HappensBefore;
 struct Cluster;
 struct TensorMemory;
 
@@ -135,6 +136,8 @@ struct Location {
   CTA *cta = nullptr;
   uint32_t offset = 0;
   Space space = Space::Global;
+  /// Whose access it is; only for shared memory.
+  uint8_t lane = 0;
 };
 
 /// A loop around a failed look at a barrier is at most this long.
@@ -246,6 +249,10 @@ public:
   Statistics &stats();
 
 private:
+  /// With LaunchOptions::strict: traps when the access may come before the end
+  /// of a grid in front of this one that uses the same memory.
+  void noteGlobal(GlobalMemory::Allocation &allocation, unsigned lane,
+                  Access access);
   bool pick();
   void mergeFragments();
   void runFragment(uint32_t &quantum);
@@ -295,6 +302,8 @@ struct Cluster {
   Dim3 id;
   Statistics &stats;
   AsyncQueue async;
+  /// Only with LaunchOptions::strict.
+  std::unique_ptr<HappensBefore> order;
   std::vector<std::unique_ptr<CTA>> ctas;
   /// barrier.cluster: phases completed and lanes that arrived in this one.
   uint64_t barrierPhase = 0;

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Memory.h"
+#include "HappensBefore.h"
 #include "Machine.h"
 #include <algorithm>
 #include <cstring>
@@ -102,6 +103,14 @@ GlobalMemory::Allocation *GlobalMemory::find(uint64_t address) const {
   return address - candidate->base < candidate->size ? candidate : nullptr;
 }
 
+void GlobalMemory::beginLaunch(bool mayOverlap) {
+  for (auto &[base, allocation] : allocations) {
+    allocation->wasRead = mayOverlap && allocation->isRead;
+    allocation->wasWritten = mayOverlap && allocation->isWritten;
+    allocation->isRead = allocation->isWritten = false;
+  }
+}
+
 std::string GlobalMemory::describe(uint64_t address, uint64_t size) const {
   auto after = allocations.upper_bound(address);
   if (after != allocations.begin()) {
@@ -181,6 +190,7 @@ static Location locateShared(Warp &warp, uint64_t addr, unsigned size,
   location.cta = &owner;
   location.offset = offset;
   location.space = Space::SharedCTA;
+  location.lane = uint8_t(lane);
   return location;
 }
 
@@ -198,6 +208,25 @@ static Location locateLocal(Warp &warp, uint64_t addr, unsigned size,
   location.bytes = &bytes[addr];
   location.space = Space::Local;
   return location;
+}
+
+void Warp::noteGlobal(GlobalMemory::Allocation &allocation, unsigned lane,
+                      Access access) {
+  bool isRace =
+      allocation.wasWritten || (access != Access::Read && allocation.wasRead);
+  if (isRace && launch.config.programmatic &&
+      !cta.cluster.order->gridsAwaited(*this, lane))
+    trap(std::string(accessName(access)) +
+             " of global memory that the grid "
+             "in front of this one " +
+             (allocation.wasWritten ? "wrote" : "read") +
+             ", without a griddepcontrol.wait",
+         int(lane));
+  // Clusters run on several host threads.
+  if (access != Access::Write)
+    __atomic_store_n(&allocation.isRead, true, __ATOMIC_RELAXED);
+  if (access != Access::Read)
+    __atomic_store_n(&allocation.isWritten, true, __ATOMIC_RELAXED);
 }
 
 Location Warp::locate(Space space, uint64_t addr, unsigned size, unsigned align,
@@ -254,6 +283,8 @@ Location Warp::locate(Space space, uint64_t addr, unsigned size, unsigned align,
     trap(std::string(accessName(access)) + " at " + hex(addr) +
              ", which is constant or parameter memory",
          int(lane));
+  if (launch.options.strict && !allocation->readOnly)
+    noteGlobal(*allocation, lane, access);
   Location location;
   location.bytes = &allocation->bytes[addr - allocation->base];
   location.space = Space::Global;
@@ -324,6 +355,8 @@ void Warp::countConflicts(const std::array<Location, kWarpSize> &where,
 
 bool Warp::load(const Location &from, void *to, unsigned size) {
   checkConflict(*this, from, size, false);
+  if (from.cta && cta.cluster.order)
+    cta.cluster.order->access(*this, from, size, false);
   cta.cluster.bytesRead[unsigned(from.space)] += size;
   copyRelaxed(to, from.bytes, size);
   if (!from.valid)
@@ -333,6 +366,8 @@ bool Warp::load(const Location &from, void *to, unsigned size) {
 
 void Warp::store(const Location &to, const void *from, unsigned size) {
   checkConflict(*this, to, size, true);
+  if (to.cta && cta.cluster.order)
+    cta.cluster.order->access(*this, to, size, true);
   cta.cluster.bytesWritten[unsigned(to.space)] += size;
   copyRelaxed(to.bytes, from, size);
   if (!to.valid)

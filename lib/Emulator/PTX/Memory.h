@@ -47,6 +47,9 @@ public:
     uint64_t base = 0;
     uint64_t size = 0;
     bool readOnly = false;
+    /// With LaunchOptions::strict: whether the present launch and the one in
+    /// front of it read or wrote it.
+    bool isRead = false, isWritten = false, wasRead = false, wasWritten = false;
     uint8_t *bytes = nullptr;
     /// Null where `bytes` is memory of the caller.
     std::unique_ptr<uint8_t[]> owned;
@@ -58,6 +61,8 @@ public:
   Status free(uint64_t base);
   /// The allocation that holds `address`, or null.
   Allocation *find(uint64_t address) const;
+  /// A launch begins, of which the one in front may not have ended.
+  void beginLaunch(bool mayOverlap);
   /// "0x.. is not in an allocation" or "0x.. is 8 bytes past the end of ...".
   std::string describe(uint64_t address, uint64_t size) const;
 

@@ -175,6 +175,8 @@ struct Instr {
   bool isControl = false;
   /// wgmma.mma_async, whose registers wgmma.fence guards.
   bool isWgmma = false;
+  /// A load or store that is not weak.
+  bool isStrong = false;
   /// Sets the poison of its results itself.
   bool ownPoison = false;
   bool guardNegated = false;

@@ -49,6 +49,16 @@ void markWritten(CTA &cta, unsigned column, unsigned count) {
     memory.writtenAt[i] = now;
 }
 
+void markAllocated(Warp &warp, unsigned column, unsigned count) {
+  TensorMemory &memory = tensorMemoryOf(warp.cta);
+  uint64_t now = ++warp.cta.cluster.tensorClock;
+  for (unsigned i = column; i < column + count; ++i) {
+    // tcgen05.alloc is not asynchronous: no fence::before_thread_sync.
+    memory.publishedAt[i] = now;
+    memory.publisher[i] = uint8_t(warp.index);
+  }
+}
+
 void markAccessed(Warp &warp, unsigned column, unsigned count) {
   TensorMemory &memory = tensorMemoryOf(warp.cta);
   for (unsigned i = column; i < column + count; ++i)
@@ -72,23 +82,37 @@ void observeAccesses(Warp &warp) {
   warp.tensorFence = warp.cta.cluster.tensorClock;
 }
 
-void checkPublished(const Warp &warp, CTA &cta, unsigned column,
-                    unsigned count) {
-  if (!warp.launch.options.strictTensorMemory)
+/// The bit of `warp` in TensorMemory::accessedBy; 0 in another CTA.
+static uint32_t ownBit(const Warp &warp, const CTA &cta) {
+  return &warp.cta == &cta ? 1u << warp.index % 32 : 0;
+}
+
+void checkEnded(const Warp &warp, CTA &cta, unsigned column, unsigned count) {
+  if (!warp.launch.options.strict)
     return;
   const TensorMemory &memory = tensorMemoryOf(cta);
-  uint32_t own = &warp.cta == &cta ? 1u << warp.index % 32 : 0;
-  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i) {
+  uint32_t own = ownBit(warp, cta);
+  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i)
     if (uint32_t others = memory.accessedBy[i] & ~own)
       warp.trap("uses tensor memory column " + std::to_string(i) +
                 ", which warp " + std::to_string(__builtin_ctz(others)) +
                 " loaded or stored without a "
                 "tcgen05.fence::before_thread_sync behind it");
+}
+
+void checkPublished(const Warp &warp, CTA &cta, unsigned column,
+                    unsigned count) {
+  if (!warp.launch.options.strict)
+    return;
+  checkEnded(warp, cta, column, count);
+  const TensorMemory &memory = tensorMemoryOf(cta);
+  uint32_t own = ownBit(warp, cta);
+  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i) {
     bool isOwn = own && memory.publisher[i] == warp.index;
     if (memory.publishedAt[i] > warp.tensorFence && !isOwn)
       warp.trap("uses tensor memory column " + std::to_string(i) +
                 ", which warp " + std::to_string(memory.publisher[i]) +
-                " loaded or stored, without a "
+                " allocated, loaded or stored, without a "
                 "tcgen05.fence::after_thread_sync behind the synchronisation");
   }
 }

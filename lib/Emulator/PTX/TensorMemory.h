@@ -58,14 +58,19 @@ void checkColumns(const Warp &warp, CTA &cta, unsigned column, unsigned count);
 std::vector<CTA *> tensorGroup(Warp &warp, unsigned ctaGroup);
 /// Notes that an operation of the tensor core wrote these columns.
 void markWritten(CTA &cta, unsigned column, unsigned count);
+/// Notes that `warp` allocates these columns of its CTA.
+void markAllocated(Warp &warp, unsigned column, unsigned count);
 /// Notes that `warp` loads or stores these columns of its CTA.
 void markAccessed(Warp &warp, unsigned column, unsigned count);
 /// tcgen05.fence::before_thread_sync and ::after_thread_sync.
 void publishAccesses(Warp &warp);
 void observeAccesses(Warp &warp);
+/// Traps, if held to the ISA, when other warps loaded or stored these columns
+/// without a fence::before_thread_sync behind that.
+void checkEnded(const Warp &warp, CTA &cta, unsigned column, unsigned count);
 /// Traps, if held to the ISA, when `warp` issues a tensor-core operation on
-/// columns that other warps loaded or stored without a fence before and one
-/// behind the synchronisation in between.
+/// columns that other warps allocated, or loaded or stored, without a fence
+/// before and one behind the synchronisation in between.
 void checkPublished(const Warp &warp, CTA &cta, unsigned column,
                     unsigned count);
 

@@ -252,7 +252,7 @@ void Warp::awaitTensorLoads(const Instr &instr) {
 
 void Warp::execute(const Instr &instr) {
   Frame &here = *frame;
-  if (tensorLoads && !launch.options.strictTensorMemory)
+  if (tensorLoads && !launch.options.strict)
     awaitTensorLoads(instr);
   if (launch.options.trapUninitialized)
     for (int32_t slot : instr.trapSlots)

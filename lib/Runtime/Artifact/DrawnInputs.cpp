@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "fp4/Runtime/Artifact/DrawnInputs.h"
-#include "fp4/Numerics/Fragments.h"
+#include "fp4/Numerics/FoldedFragments.h"
 #include "fp4/Numerics/Half.h"
 #include <cstring>
 #include <random>
@@ -47,8 +47,7 @@ static bool isFragments(const Manifest &manifest, const std::string &input) {
   for (const LaunchDescription &launch : manifest.launches) {
     const Meaning &meaning = manifest.kernels[launch.kernel].meaning;
     auto rhs = launch.arguments.find("rhs");
-    if (meaning.field("rhs_layout") == "fragments" &&
-        rhs != launch.arguments.end() &&
+    if (!meaning.field("rhs_layout").empty() && rhs != launch.arguments.end() &&
         rhs->second.kind == ArgumentSource::Kind::Input &&
         rhs->second.name == input)
       return true;
@@ -57,16 +56,22 @@ static bool isFragments(const Manifest &manifest, const std::string &input) {
 }
 
 /// Puts scales of 2^-4 .. 2^4 behind the codes of each unit, as
-/// fp4/Numerics/Fragments.h writes them: any other byte may be NaN, or farther
-/// from the largest than the format allows.
+/// fp4/Numerics/Fragments.h and FoldedFragments.h write them: any other byte
+/// may be NaN, or farther from the largest or smallest than the format allows.
 static void drawFragmentScales(NDArray &units, std::mt19937_64 &random) {
-  constexpr size_t codes =
-      numerics::kFragmentRows * numerics::kFragmentDepth / 2;
   auto unit = static_cast<size_t>(units.shape().back());
+  bool isFolded = unit == numerics::kFoldedUnitBytes;
+  size_t codes =
+      numerics::kFragmentRows *
+      (isFolded ? numerics::kFoldedDepth : numerics::kFragmentDepth) / 2;
   bool isPowerOfTwo =
       unit == numerics::fragmentUnitBytes(numerics::ScaleFormat::E8M0);
   unsigned lowest = isPowerOfTwo ? 253 - 8 : (21 - 4) * 8;
   unsigned count = isPowerOfTwo ? 9 : 8 * 8 + 1;
+  if (isFolded) {
+    lowest = 0;
+    count = numerics::kFoldedSpan + 1;
+  }
   for (size_t i = 0; i < units.byteSize(); ++i)
     if (i % unit >= codes)
       units.mutableBytes()[i] = uint8_t(lowest + random() % count);

@@ -24,6 +24,11 @@ Expected<std::vector<double>>
 decodeFragments(const numerics::BlockFormat &format, const NDArray &units,
                 int64_t rows, int64_t depth);
 
+/// The same of units of 64 rows by 128 of the depth whose scales are folded
+/// into the elements: MXFP4 but for a factor of each row, for products of e4m3.
+Expected<std::vector<double>>
+decodeFoldedFragments(const NDArray &units, int64_t rows, int64_t depth);
+
 } // namespace fp4::runtime
 
 #endif // FP4_LIB_RUNTIME_ARTIFACT_FRAGMENTMATRIX_H

@@ -10,12 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockMatrix.h"
 #include "ElementMath.h"
 #include "FragmentMatrix.h"
 #include "Meanings.h"
+#include "WarpgroupSum.h"
 #include "fp4/Numerics/BlockFormat.h"
 #include "fp4/Numerics/Half.h"
-#include "fp4/Numerics/Packing.h"
 #include <cmath>
 #include <cstring>
 
@@ -83,47 +84,6 @@ Expected<ExpectedOutput> makeFloatOutput(const KernelArgument &argument,
 // Operands
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// A row-major matrix in double.
-struct Matrix {
-  int64_t rows = 0, cols = 0;
-  std::vector<double> values;
-};
-} // namespace
-
-/// Decodes packed elements and 128x4 scales.
-static Expected<Matrix> decodeBlocks(const numerics::BlockFormat &format,
-                                     const NDArray &elements,
-                                     const NDArray &scales) {
-  Matrix matrix;
-  if (elements.rank() != 2 || scales.rank() != 5)
-    return Status::error("expected packed elements of rank 2 and scales of "
-                         "rank 5");
-  unsigned bits = numerics::elementBits(format.element);
-  matrix.rows = elements.shape()[0];
-  matrix.cols = elements.shape()[1] * 8 / bits;
-  int64_t blocks = scales.shape()[1] * 4;
-  if (scales.shape()[0] * 128 < matrix.rows ||
-      blocks * format.blockCols < matrix.cols)
-    return Status::error("expected scales of " + std::to_string(matrix.rows) +
-                         " rows and " + std::to_string(matrix.cols) +
-                         " columns, got " + shapeString(scales.shape()));
-  matrix.values.resize(size_t(matrix.rows * matrix.cols));
-  std::vector<uint8_t> codes(matrix.values.size());
-  numerics::unpackCodes(format.element, elements.bytes(), size_t(matrix.rows),
-                        size_t(matrix.cols), codes.data());
-  for (int64_t row = 0; row < matrix.rows; ++row)
-    for (int64_t col = 0; col < matrix.cols; ++col) {
-      int64_t at = row * matrix.cols + col;
-      size_t offset = numerics::scaleOffset128x4(
-          size_t(row), size_t(col / format.blockCols), size_t(blocks));
-      matrix.values[size_t(at)] =
-          double(numerics::decodeElement(format.element, codes[size_t(at)])) *
-          numerics::decodeScale(format.scale, scales.bytes()[offset]);
-    }
-  return matrix;
-}
-
 /// The matrix `name` but its tensor scale: microscaled if there is an argument
 /// `<name>_scales`, else floats.
 static Expected<Matrix> decodeMatrix(const KernelDescription &kernel,
@@ -148,13 +108,12 @@ static Expected<Matrix> decodeMatrix(const KernelDescription &kernel,
       return decoded.status();
     matrix = std::move(*decoded);
   } else {
-    Expected<std::vector<float>> floats = elements->toFloat32();
-    if (!floats.ok())
-      return floats.status();
+    Expected<std::vector<double>> values = readValues(*elements);
+    if (!values.ok())
+      return values.status();
     if (elements->rank() != 2)
       return Status::error("expected '" + name + "' of rank 2");
-    matrix = {elements->shape()[0], elements->shape()[1],
-              std::vector<double>(floats->begin(), floats->end())};
+    matrix = {elements->shape()[0], elements->shape()[1], std::move(*values)};
   }
   return matrix;
 }
@@ -168,7 +127,8 @@ namespace {
 /// alternate in groups of eight rows.
 struct Product {
   size_t first, stride; // rows of `rhs`: first + n / 8 * stride + n % 8
-  double factor = 1;
+  /// One for each column, or one.
+  std::vector<float> factors = {1};
   std::vector<float> bias;
   std::string activation;
 };
@@ -178,6 +138,8 @@ struct MatmulParts {
   Matrix lhs, rhs;
   std::vector<Product> products;
   double productUnit;
+  /// Whether the products are of e4m3 by wgmma, whose sums have fewer bits.
+  bool isFolded = false;
   Tail tail;
   /// Operands of the tail: N values, or M x N.
   std::vector<std::vector<float>> columns, matrices;
@@ -202,16 +164,18 @@ static Status readProduct(const KernelDescription &kernel,
                           const KernelOperands &operands, unsigned index,
                           int64_t columns, Product &product) {
   std::string scale = index == 0 ? "rhs_tensor_scale" : "second_tensor_scale";
-  if (kernel.meaning.field("rhs_layout") == "fragments")
-    scale = "rhs_factor";
+  std::string layout = kernel.meaning.field("rhs_layout");
+  if (!layout.empty())
+    scale = index == 0 ? "rhs_factor" : "second_factor";
   std::string bias = index == 0 ? "bias" : "second_bias";
   product.activation =
       kernel.meaning.field(index == 0 ? "activation" : "second_activation");
   if (kernel.findArgument(scale)) {
-    Expected<std::vector<float>> factor = readFloats(operands, scale, 1);
-    if (!factor.ok())
-      return factor.status();
-    product.factor = factor->front();
+    Expected<std::vector<float>> factors =
+        readFloats(operands, scale, layout == "folded" ? columns : 1);
+    if (!factors.ok())
+      return factors.status();
+    product.factors = std::move(*factors);
   }
   product.bias.resize(size_t(columns));
   if (!kernel.findArgument(bias))
@@ -250,10 +214,12 @@ static Status readTail(const KernelDescription &kernel,
   return Status::success();
 }
 
-/// The right side as fragments, with as many rows as the result has columns.
+/// The right side as fragments, with as many rows as the result has columns, or
+/// twice as many for a gated pair.
 static Expected<Matrix> decodeFragmentMatrix(const KernelDescription &kernel,
                                              const KernelOperands &operands,
                                              int64_t depth) {
+  bool isFolded = kernel.meaning.field("rhs_layout") == "folded";
   std::string text = kernel.meaning.field("rhs_format");
   std::optional<numerics::BlockFormat> format =
       numerics::parseBlockFormat(text);
@@ -269,11 +235,14 @@ static Expected<Matrix> decodeFragmentMatrix(const KernelDescription &kernel,
     return out.status();
   if (out->rank() != 2)
     return Status::error("expected 'out' of rank 2");
+  bool isGated = kernel.meaning.field("gated") == "true";
+  int64_t rows = out->shape()[1] * (isGated ? 2 : 1);
   Expected<std::vector<double>> values =
-      decodeFragments(*format, *units, out->shape()[1], depth);
+      isFolded ? decodeFoldedFragments(*units, rows, depth)
+               : decodeFragments(*format, *units, rows, depth);
   if (!values.ok())
     return values.status();
-  return Matrix{out->shape()[1], depth, std::move(*values)};
+  return Matrix{rows, depth, std::move(*values)};
 }
 
 static Expected<MatmulParts> readParts(const KernelDescription &kernel,
@@ -281,8 +250,12 @@ static Expected<MatmulParts> readParts(const KernelDescription &kernel,
   Expected<Matrix> lhs = decodeMatrix(kernel, operands, "lhs");
   if (!lhs.ok())
     return lhs.status();
-  bool isFragments = kernel.meaning.field("rhs_layout") == "fragments";
-  Expected<Matrix> rhs = isFragments
+  std::string layout = kernel.meaning.field("rhs_layout");
+  if (!layout.empty() && layout != "fragments" && layout != "folded")
+    return Status::error("expected meaning.rhs_layout to be fragments or "
+                         "folded, got '" +
+                         layout + "'");
+  Expected<Matrix> rhs = !layout.empty()
                              ? decodeFragmentMatrix(kernel, operands, lhs->cols)
                              : decodeMatrix(kernel, operands, "rhs");
   if (!rhs.ok())
@@ -305,10 +278,11 @@ static Expected<MatmulParts> readParts(const KernelDescription &kernel,
                          "rows of weights, got " +
                          std::to_string(rhs->rows));
   MatmulParts parts;
+  parts.isFolded = layout == "folded";
   int64_t columns = isGated ? rhs->rows / 2 : rhs->rows;
   parts.productUnit = roundingUnit(kernel.meaning.field("product_type"));
   for (unsigned i = 0; i < (isGated ? 2 : 1); ++i) {
-    Product product{i * 8, isGated ? size_t(16) : size_t(8), 1, {}, {}};
+    Product product{i * 8, isGated ? size_t(16) : size_t(8), {1}, {}, {}};
     Status status = readProduct(kernel, operands, i, columns, product);
     if (!status.ok())
       return status;
@@ -322,12 +296,21 @@ static Expected<MatmulParts> readParts(const KernelDescription &kernel,
   return parts;
 }
 
-/// One element of a product, with its bias and activation.
-///
 /// A sum of K float32 products in any order, each addition rounded or
 /// truncated, is within K 2^-23 of the sum of magnitudes (Higham, Accuracy and
-/// Stability of Numerical Algorithms, section 4.2); scale factors and the bias
-/// add three more roundings.
+/// Stability of Numerical Algorithms, section 4.2).
+static Bounded sumProducts(const double *x, const double *w, int64_t depth) {
+  double sum = 0, magnitude = 0;
+  for (int64_t k = 0; k < depth; ++k) {
+    double term = x[k] * w[k];
+    sum += term;
+    magnitude += std::fabs(term);
+  }
+  return {sum, double(depth) * std::ldexp(1.0, -23) * magnitude};
+}
+
+/// One element of a product, with its bias and activation. Scale factors and
+/// the bias add three roundings to those of the sum.
 static Expected<Bounded> computeProduct(const MatmulParts &parts,
                                         const Product &product, int64_t m,
                                         int64_t n) {
@@ -335,17 +318,15 @@ static Expected<Bounded> computeProduct(const MatmulParts &parts,
   size_t row = product.first + size_t(n) / 8 * product.stride + size_t(n) % 8;
   const double *x = &parts.lhs.values[size_t(m * depth)];
   const double *w = &parts.rhs.values[row * size_t(depth)];
-  double sum = 0, magnitude = 0;
-  for (int64_t k = 0; k < depth; ++k) {
-    double term = x[k] * w[k];
-    sum += term;
-    magnitude += std::fabs(term);
-  }
+  Bounded sum =
+      parts.isFolded ? sumWarpgroupE4M3(x, w, depth) : sumProducts(x, w, depth);
+  double factor = product.factors[product.factors.size() > 1 ? size_t(n) : 0];
   double bias = product.bias[size_t(n)];
-  double unit = double(depth + 3) * std::ldexp(1.0, -23);
-  Bounded value{sum * product.factor + bias,
-                unit *
-                    (magnitude * std::fabs(product.factor) + std::fabs(bias))};
+  double bound = sum.bound * std::fabs(factor);
+  double unit = 3 * std::ldexp(1.0, -23);
+  Bounded value{
+      sum.value * factor + bias,
+      bound + unit * (std::fabs(sum.value * factor) + bound + std::fabs(bias))};
   Expected<Bounded> result = activate(product.activation, value);
   if (result.ok())
     result->bound +=

@@ -76,6 +76,7 @@ struct MeaningEntry {
 
 static constexpr MeaningEntry kMeanings[] = {
     {"amax", evaluateAmax},
+    {"dequantize", evaluateDequantize},
     {"matmul", evaluateMatmul},
     {"quantize", evaluateQuantize},
 };

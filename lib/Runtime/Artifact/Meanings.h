@@ -38,6 +38,11 @@ uint32_t largestMagnitude(const NDArray &array);
 Expected<std::vector<ExpectedOutput>>
 evaluateAmax(const KernelDescription &kernel, const KernelOperands &operands);
 
+/// "dequantize": out = elements times scales, to the bit.
+Expected<std::vector<ExpectedOutput>>
+evaluateDequantize(const KernelDescription &kernel,
+                   const KernelOperands &operands);
+
 /// "matmul": out = activation(lhs * rhs^T * tensor scales + bias).
 Expected<std::vector<ExpectedOutput>>
 evaluateMatmul(const KernelDescription &kernel, const KernelOperands &operands);

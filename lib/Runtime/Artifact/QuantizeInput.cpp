@@ -176,7 +176,8 @@ struct Source {
 class Front {
 public:
   static Expected<Front> read(const KernelDescription &kernel,
-                              const KernelOperands &operands);
+                              const KernelOperands &operands,
+                              const QuantizeInput &input);
 
   bool isEmpty() const { return body.isEmpty(); }
   void apply(QuantizeInput &input) const;
@@ -194,29 +195,50 @@ static bool startsWith(const std::string &name, const char *prefix) {
   return name.rfind(prefix, 0) == 0;
 }
 
+/// The array of `argument`, which has to be of the size of `input`, or of its
+/// columns.
+static Expected<Source> readSource(const std::string &argument,
+                                   const KernelOperands &operands,
+                                   const QuantizeInput &input) {
+  Expected<NDArray> array = findOperand(operands, argument);
+  if (!array.ok())
+    return array.status();
+  Expected<std::vector<float>> values = array->toFloat32();
+  if (!values.ok())
+    return values.status();
+  bool isColumn = startsWith(argument, "column");
+  size_t expected = isColumn ? input.columns : input.rows * input.columns;
+  if (values->size() != expected)
+    return Status::error("expected " + argument + " to have " +
+                         std::to_string(expected) + " entries, got " +
+                         shapeString(array->shape()));
+  return Source{std::move(*values), isColumn};
+}
+
 Expected<Front> Front::read(const KernelDescription &kernel,
-                            const KernelOperands &operands) {
+                            const KernelOperands &operands,
+                            const QuantizeInput &input) {
   Front front;
   std::string text = kernel.meaning.field("body");
   if (text.empty())
     return front;
   std::vector<std::string> names;
   for (const KernelArgument &argument : kernel.arguments) {
-    bool isColumn = startsWith(argument.name, "column");
-    if (!isColumn && !startsWith(argument.name, "input"))
+    if (!startsWith(argument.name, "column") &&
+        !startsWith(argument.name, "input"))
       continue;
-    Expected<NDArray> array = findOperand(operands, argument.name);
-    if (!array.ok())
-      return array.status();
-    Expected<std::vector<float>> values = array->toFloat32();
-    if (!values.ok())
-      return values.status();
-    front.sources.push_back({std::move(*values), isColumn});
+    Expected<Source> source = readSource(argument.name, operands, input);
+    if (!source.ok())
+      return source.status();
+    front.sources.push_back(std::move(*source));
     names.push_back(argument.name);
   }
   std::string rowText = kernel.meaning.field("row");
   front.hasRow = !rowText.empty();
   if (front.hasRow) {
+    if (names.empty() || names[0] != "input")
+      return Status::error("expected a kernel with meaning.row to have the "
+                           "argument input before other arrays");
     Expected<Tail> tail = Tail::parse(rowText, {"sum"});
     if (!tail.ok())
       return tail.status();
@@ -264,26 +286,6 @@ void Front::apply(QuantizeInput &input) const {
 // Input
 //===----------------------------------------------------------------------===//
 
-/// Whether the arrays that a body reads have the sizes of `input`.
-static Status checkSources(const KernelDescription &kernel,
-                           const KernelOperands &operands,
-                           const QuantizeInput &input) {
-  for (const KernelArgument &argument : kernel.arguments) {
-    bool isColumn = startsWith(argument.name, "column");
-    if (!isColumn && !startsWith(argument.name, "input"))
-      continue;
-    Expected<NDArray> array = findOperand(operands, argument.name);
-    if (!array.ok())
-      return array.status();
-    size_t expected = isColumn ? input.columns : input.rows * input.columns;
-    if (size_t(array->elementCount()) != expected)
-      return Status::error("expected " + argument.name + " to have " +
-                           std::to_string(expected) + " entries, got " +
-                           shapeString(array->shape()));
-  }
-  return Status::success();
-}
-
 Expected<QuantizeInput> readQuantizeInput(const KernelDescription &kernel,
                                           const KernelOperands &operands,
                                           size_t unit) {
@@ -305,9 +307,7 @@ Expected<QuantizeInput> readQuantizeInput(const KernelDescription &kernel,
                       size_t(array->shape()[1]),
                       std::move(*values),
                       {}};
-  if (Status status = checkSources(kernel, operands, input); !status.ok())
-    return status;
-  Expected<Front> front = Front::read(kernel, operands);
+  Expected<Front> front = Front::read(kernel, operands, input);
   if (!front.ok())
     return front.status();
   if (!front->isEmpty())

@@ -113,6 +113,7 @@ public:
                 const std::vector<uint8_t> &parameters) {
     ptx::LaunchConfig config{shape.grid, shape.block, shape.cluster,
                              shape.dynamicSharedBytes};
+    config.programmatic = shape.startsEarly;
     Expected<ptx::Statistics> done =
         state->device.launch(module, title, config, parameters.data(),
                              parameters.size(), state->options);

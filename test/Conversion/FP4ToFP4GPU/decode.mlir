@@ -63,7 +63,7 @@ func.func @warpgroups(%x: tensor<64x256xbf16>, %w: !fp4.tensor<72x256, #fp4.mxfp
 
 // CHECK: fp4gpu.kernel @matmul_mxfp4_mx72x256_bf16_e4m3(%lhs: memref<?x256xf8E4M3FN>, %rhs: memref<2x2x4352xi8>, %rhs_factor: memref<72xf32>, %rows: index, %out: memref<?x72xbf16>)
 // CHECK: schedule <tile = 128x128x128, stages = 8, warps = 1x8>
-// CHECK-NOT: fp4gpu.meaning
+// CHECK: rhs_layout = "folded"
 // CHECK: fp4gpu.copy %rhs[{{.*}}] : memref<2x2x4352xi8> -> !fp4gpu.tile<2x1x4352xi8>
 // CHECK: fp4gpu.epilogue {{.*}}columns(%rhs_factor
 func.func @folded(%x: tensor<?x256xf8E4M3FN>, %w: !fp4.tensor<72x256, #fp4.mxfp4>) -> tensor<?x72xbf16> {

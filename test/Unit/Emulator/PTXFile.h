@@ -18,7 +18,7 @@
 //   //! error: text        so must parsing
 //   //! zeroed: no         trapping on undefined values off
 //   //! late-differs: yes  only the late mode must give `out` or `trap`
-//   //! strict-tensor-memory: yes  LaunchOptions::strictTensorMemory
+//   //! strict: yes  LaunchOptions::strict
 //
 // Every file runs in all asynchronous modes.
 //

@@ -68,8 +68,7 @@ TEST_P(PTXFile, Behaves) {
   for (LaunchOptions options : allAsyncModes()) {
     options.stepBudget = 1'000'000;
     options.trapUninitialized = !expectation.settings.count("zeroed");
-    options.strictTensorMemory =
-        expectation.settings.count("strict-tensor-memory");
+    options.strict = expectation.settings.count("strict");
     if (expectation.settings.count("late-differs") &&
         options.async != AsyncMode::Late)
       continue;

@@ -108,6 +108,7 @@ allocated:
   @!%p2 mbarrier.init.shared::cta.b64 [bar], 1;
   fence.proxy.async.shared::cta;
   bar.sync 0;
+  tcgen05.fence::after_thread_sync;
   ld.shared.u32 %r7, [slot];
   @%p2 bra issued;
   shr.u64 %rd13, %rd7, 4;
@@ -145,6 +146,7 @@ again:
   st.global.v4.u32 [%rd11+16], {%r24, %r25, %r26, %r27};
   st.global.v4.u32 [%rd11+32], {%r28, %r29, %r30, %r31};
   st.global.v4.u32 [%rd11+48], {%r32, %r33, %r34, %r35};
+  tcgen05.fence::before_thread_sync;
   bar.sync 0;
   @!%p1 tcgen05.dealloc.cta_group::1.sync.aligned.b32 %r7, 512;
   ret;
@@ -215,7 +217,7 @@ TEST_P(Tcgen05Mma, MultipliesAndAccumulates) {
   Expected<Module> module = Module::parse(kernelOf(test));
   ASSERT_TRUE(module.ok()) << module.message();
   for (LaunchOptions options : allAsyncModes()) {
-    options.strictTensorMemory = true;
+    options.strict = true;
     Device device;
     uint64_t out = upload(device, std::vector<uint32_t>(kM * kN));
     Params params;

@@ -350,7 +350,7 @@ TEST_P(Tcgen05Shapes, Multiplies) {
   Expected<Module> module = Module::parse(kernelOf(test));
   ASSERT_TRUE(module.ok()) << module.message();
   for (LaunchOptions options : allAsyncModes()) {
-    options.strictTensorMemory = true;
+    options.strict = true;
     // Columns that D does not take are read, too.
     options.trapUninitialized = false;
     Device device;

@@ -476,6 +476,12 @@ TEST(Quantize, Says_what_is_wrong_in_front) {
   operands.arrays.insert_or_assign("column0", NDArray(DType::F32, {31}));
   EXPECT_EQ(message(), "kernel 'q': expected column0 to have 32 entries, got "
                        "[31]");
+  // The factor is of the rows of the input, which here is not the first array.
+  std::swap(kernel.arguments[0], kernel.arguments[1]);
+  operands.arrays.insert_or_assign("column0", NDArray(DType::F32, {32}));
+  kernel.meaning.fields["row"] = "t0 = rsqrt:f32 sum";
+  EXPECT_EQ(message(), "kernel 'q': expected a kernel with meaning.row to have "
+                       "the argument input before other arrays");
 }
 
 /// The largest magnitude of a row of 3 and one of 12.

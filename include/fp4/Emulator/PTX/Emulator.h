@@ -122,6 +122,10 @@ struct LaunchConfig {
   /// words, where the CTAs of a grid of cooperative groups meet. CTAs may wait
   /// for one another in any launch.
   bool cooperative = false;
+  /// Programmatic dependent launch: on a GPU the kernel may start before the
+  /// launch in front of it has ended, and waits with griddepcontrol.wait. Here
+  /// launches follow one another; only LaunchOptions::strict asks for the wait.
+  bool programmatic = false;
 };
 
 struct LaunchOptions {
@@ -137,15 +141,18 @@ struct LaunchOptions {
   /// Trap when a value that was never written reaches a store, an address or a
   /// branch.
   bool trapUninitialized = true;
-  /// Hold tcgen05.ld and st to the letter of the ISA: registers of a load are
-  /// undefined until tcgen05.wait::ld, a store need not have happened before
-  /// tcgen05.wait::st, loading what a tensor-core operation wrote needs a
-  /// tcgen05.fence::after_thread_sync, and so does an operation on what other
-  /// warps loaded or stored, which they must end with a
-  /// tcgen05.fence::before_thread_sync. Kernels of CUTLASS 4.7 omit them, so by
-  /// default an instruction waits for the registers that it uses and stores
-  /// happen at once.
-  bool strictTensorMemory = false;
+  /// Hold the program to the letter of the ISA, whatever order its warps
+  /// happen to run in (docs/PTXEmulator.md, "Strictly by the ISA"). Traps on
+  /// races in shared memory, on mbarriers that the asynchronous proxy or
+  /// another CTA uses without a fence.mbarrier_init, and on memory of the
+  /// launch in front that a programmatic launch uses without
+  /// griddepcontrol.wait. Registers of a tcgen05.ld are undefined until
+  /// tcgen05.wait::ld, a tcgen05.st need not have happened before
+  /// tcgen05.wait::st, and tcgen05 operations on what another thread wrote,
+  /// loaded or allocated need their tcgen05.fence. Kernels of CUTLASS 4.7 omit
+  /// some of these, so this is off unless asked for. Costs time and 24 bytes
+  /// per byte of shared memory.
+  bool strict = false;
   /// Count shared-memory bank conflicts (costs time).
   bool countBankConflicts = false;
   /// Receives what device printf prints; null drops it.

@@ -45,7 +45,8 @@ struct LaunchShape {
   uint32_t dynamicSharedBytes = 0;
   /// Programmatic dependent launch: the kernel may start before the one in
   /// front of it ends and waits with griddepcontrol.wait. The emulator runs
-  /// launches one after the other.
+  /// launches one after the other; ptx::LaunchOptions::strict asks for the
+  /// wait.
   bool startsEarly = false;
 };
 

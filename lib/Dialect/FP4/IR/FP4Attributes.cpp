@@ -174,6 +174,10 @@ LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+StringRef FormatAttr::getName() const {
+  return numerics::blockFormatName(getBlockFormat()).value_or("");
+}
+
 Type FormatAttr::getElementStorageType() const {
   Builder builder(getContext());
   switch (getBlockFormat().element) {
@@ -232,8 +236,8 @@ Attribute FP4Dialect::parseAttribute(DialectAsmParser &parser,
 void FP4Dialect::printAttribute(Attribute attr,
                                 DialectAsmPrinter &printer) const {
   if (auto format = dyn_cast<FormatAttr>(attr)) {
-    if (auto name = numerics::blockFormatName(format.getBlockFormat())) {
-      printer << StringRef(name->data(), name->size());
+    if (StringRef name = format.getName(); !name.empty()) {
+      printer << name;
       return;
     }
   }

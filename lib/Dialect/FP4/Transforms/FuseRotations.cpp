@@ -15,6 +15,7 @@
 #include "RotationPlacement.h"
 #include "WeightSource.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
 
 namespace fp4 {
@@ -99,8 +100,7 @@ private:
     for (HadamardOp op : rotations)
       placement.add(op);
     placement.run();
-    for (HadamardOp op : rotations)
-      eraseDeadOps(op);
+    eraseDeadOps(SmallVector<Operation *>(rotations.begin(), rotations.end()));
   }
 
   /// R R^T = 1 where two rotations have met.
@@ -110,8 +110,7 @@ private:
       if (!producer || !op.isInverseOf(producer))
         continue;
       op.getResult().replaceAllUsesWith(producer.getInput());
-      op->erase();
-      eraseDeadOps(producer);
+      eraseDeadOps(op.getOperation());
     }
   }
 
@@ -125,7 +124,7 @@ private:
       OpBuilder builder(op);
       op.getResult().replaceAllUsesWith(
           arith::ConstantOp::create(builder, op.getLoc(), value));
-      eraseDeadOps(op);
+      eraseDeadOps(op.getOperation());
       ++numFolded;
     }
   }

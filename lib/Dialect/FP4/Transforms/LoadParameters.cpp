@@ -13,6 +13,7 @@
 
 #include "PassOptions.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "fp4/Dialect/FP4/IR/FP4Ops.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -165,7 +166,7 @@ private:
     Value constant =
         arith::ConstantOp::create(builder, op.getLoc(), transposed);
     op->getResult(0).replaceAllUsesWith(constant);
-    eraseDeadOps(op);
+    eraseDeadOps(op.getOperation());
     ++numTransposed;
   }
 

@@ -11,8 +11,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "PassOptions.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -80,21 +78,6 @@ std::string findNearestTensor(const CheckpointReader &file, StringRef name) {
     }
   }
   return nearest;
-}
-
-void eraseDeadOps(Operation *op) {
-  // A set: a producer may be an operand of two operations that die.
-  llvm::SmallSetVector<Operation *, 4> worklist;
-  worklist.insert(op);
-  while (!worklist.empty()) {
-    Operation *next = worklist.pop_back_val();
-    if (!isOpTriviallyDead(next))
-      continue;
-    for (Value operand : next->getOperands())
-      if (Operation *producer = operand.getDefiningOp())
-        worklist.insert(producer);
-    next->erase();
-  }
 }
 
 } // namespace fp4

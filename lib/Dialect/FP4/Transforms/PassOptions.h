@@ -51,10 +51,6 @@ mlir::LogicalResult checkBlocked(MatmulOp matmul, FormatAttr format);
 std::string findNearestTensor(const CheckpointReader &file,
                               llvm::StringRef name);
 
-/// Erases `op` and what it alone uses, as far as nothing needs them. `op` may
-/// be null.
-void eraseDeadOps(mlir::Operation *op);
-
 } // namespace fp4
 
 #endif // FP4_LIB_DIALECT_FP4_TRANSFORMS_PASSOPTIONS_H

@@ -40,8 +40,10 @@ static FailureOr<ScaleRuleAttr> parseRuleOption(Operation *op, StringRef name,
   return ScaleRuleAttr::get(op->getContext(), *rule);
 }
 
+/// f8E4M3FN is what someone has quantized to already.
 static bool isCandidate(MatmulOp matmul) {
-  return isa<RankedTensorType>(matmul.getLhs().getType()) &&
+  auto lhs = dyn_cast<RankedTensorType>(matmul.getLhs().getType());
+  return lhs && !isa<Float8E4M3FNType>(lhs.getElementType()) &&
          (matmul.getRhs().getDefiningOp<fp4::ConstantOp>() ||
           isConstantWeight(matmul.getRhs()));
 }

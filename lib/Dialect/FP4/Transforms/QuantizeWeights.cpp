@@ -18,6 +18,7 @@
 #include "PassOptions.h"
 #include "WeightSource.h"
 #include "fp4/Dialect/FP4/IR/ConstantData.h"
+#include "fp4/Dialect/FP4/IR/DeadOps.h"
 #include "fp4/Dialect/FP4/Transforms/Passes.h"
 #include "fp4/Numerics/Packing.h"
 #include "fp4/Quantization/Presets.h"
@@ -362,7 +363,7 @@ LogicalResult QuantizeWeights::quantizeAll() {
   if (failed(shared))
     return failure();
   // Erased at the end: `quantized` has their results as keys.
-  SetVector<Operation *> replaced;
+  SmallVector<Operation *> replaced;
   for (MatmulOp matmul : matmuls) {
     auto it = shared->find(matmul.getLhs());
     FailureOr<Value> weight = quantize(
@@ -370,12 +371,11 @@ LogicalResult QuantizeWeights::quantizeAll() {
         *formatAttr);
     if (failed(weight))
       return failure();
-    replaced.insert(matmul.getRhs().getDefiningOp());
+    replaced.push_back(matmul.getRhs().getDefiningOp());
     matmul.getRhsMutable().assign(*weight);
     ++numQuantized;
   }
-  for (Operation *op : replaced)
-    eraseDeadOps(op);
+  eraseDeadOps(replaced);
   if (!matmuls.empty())
     meanErrorPPM = 1e6 * sumOfErrors / matmuls.size();
   return success();

@@ -42,3 +42,14 @@ func.func @keeps_other_products(%x: tensor<4x32xf32>, %v: tensor<8x32xf32>, %q: 
   %z = fp4.matmul %q, %w : !fp4.tensor<4x32, #fp4.mxfp4>, tensor<8x32xf32> -> tensor<4x8xf32>
   return %y, %z : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// What has 8 bits is quantized already.
+
+// DEFAULT-LABEL: func @keeps_8_bits
+// DEFAULT-NOT: fp4.quantize
+// DEFAULT: fp4.matmul %{{.*}}
+func.func @keeps_8_bits(%x: tensor<4x32xf8E4M3FN>) -> tensor<4x8xf32> {
+  %w = fp4.constant <elements = dense<0> : tensor<8x16xi8>, scales = dense<127> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
+  %y = fp4.matmul %x, %w : tensor<4x32xf8E4M3FN>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}

@@ -57,6 +57,8 @@ def FP4_FormatAttr : FP4_Attr<"Format", "format"> {
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
+    /// "nvfp4" and so on, or an empty string for a format without a name.
+    ::llvm::StringRef getName() const;
     /// The builtin type that holds one element in an unpacked tensor.
     ::mlir::Type getElementStorageType() const;
     /// The builtin type that holds one scale; `i8` for the UE5M3 formats,

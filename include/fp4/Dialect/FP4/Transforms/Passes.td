@@ -158,7 +158,8 @@ def QuantizeActivations : Pass<"fp4-quantize-activations"> {
 
     Requires: K is a multiple of the format's block, and static. Guarantees: one
     quantization per distinct activation. Does not touch products of two
-    activations, layers that `layers` does not match, or those that `keep` does.
+    activations, activations of f8E4M3FN, layers that `layers` does not match, or
+    those that `keep` does.
   }];
   let options = [
     Option<"format", "format", "std::string", /*default=*/"\"nvfp4\"",
