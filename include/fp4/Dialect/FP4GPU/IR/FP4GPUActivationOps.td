@@ -39,7 +39,8 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     - (C2) `elements` has the rows of the inputs and their columns, rounded up
       to whole 16-byte rows; `scales` is their 128x4 array.
     - (C3) `format` has blocks of one row and 16 or 32 columns, and 4-bit
-      elements, or 8-bit ones with f8E8M0FNU scales.
+      elements, or 6-bit or 8-bit ones with f8E8M0FNU scales; with 6-bit ones
+      the columns are a multiple of 64, so that rows are whole 16 bytes.
     - (C4) there is a `tensor_scale` iff the format has one.
     - (C5) `rule` is legal for the scales of `format`.
     - (C6) `rotation` is a power of two in 2..1024 that divides the columns;

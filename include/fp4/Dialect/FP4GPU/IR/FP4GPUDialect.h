@@ -73,13 +73,13 @@ bool isOutsideFragmentRange(llvm::ArrayRef<mlir::Value> matrices,
 bool isKernelFormat(FormatAttr format);
 
 /// Checks `scales`, `format`, `rule` and `tensorScale` of an operation that
-/// writes `elements`, a matrix of `shape`; `mayHaveBytes` says whether elements
-/// may have 8 bits.
+/// writes `elements`, a matrix of `shape`; `mayBeWide` says whether elements
+/// may have 6 or 8 bits.
 mlir::LogicalResult
 verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
                 llvm::ArrayRef<int64_t> shape, mlir::MemRefType elements,
                 mlir::MemRefType scales, bool hasTensorScale,
-                bool mayHaveBytes = false);
+                bool mayBeWide = false);
 
 /// Whether a matrix can be prepacked: a kernel format, or elements of 6 or 8
 /// bits in blocks of one row with an MX scale.
