@@ -289,12 +289,11 @@ TEST(Matmul, Says_what_is_wrong) {
   EXPECT_EQ(message(), "kernel 'k': expected meaning.lhs_format to be a block "
                        "format, got 'nvfp5'");
   kernel.meaning.kind = "sort";
-  EXPECT_EQ(message(),
-            "kernel 'k': no meaning of kind 'sort'; known: amax, matmul, "
-            "quantize");
+  EXPECT_EQ(message(), "kernel 'k': no meaning of kind 'sort'; known: amax, "
+                       "dequantize, matmul, quantize");
   kernel.meaning.kind = "";
   EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
-                       "known: amax, matmul, quantize");
+                       "known: amax, dequantize, matmul, quantize");
 }
 
 /// Two rows of one MXFP4 block; with 32 columns, elements are padded to 32
