@@ -140,12 +140,13 @@ public:
   //===--------------------------------------------------------------------===//
   // mma.sync (NVVMMatrix.cpp)
   //===--------------------------------------------------------------------===//
-  /// m16n8k16 of bf16 by bf16 with f32 accumulators.
-  Values mmaBF16(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c);
+  /// m16n8k16 of bf16 or f16, `element`, with f32 accumulators.
+  Values mmaPairs(mlir::Type element, mlir::ValueRange a, mlir::ValueRange b,
+                  mlir::ValueRange c);
   /// Byte `index` of `word`, zero-extended.
   Value byteOf(Value word, int64_t index);
-  /// Product of two pairs of bf16, rounded.
-  Value mulBF16x2(Value a, Value b);
+  /// Product of two pairs of bf16 or f16, `element`, rounded.
+  Value mulPairs(mlir::Type element, Value a, Value b);
   /// Four 8x8 matrices of 16-bit entries, one register each.
   Values loadMatrixX4(Value shared);
   /// Four matrices of 8 rows of 16 elements of 4 or 6 bits, which lie together

@@ -134,6 +134,15 @@ static LogicalResult planTiles(KernelPlan &plan) {
   return success();
 }
 
+LogicalResult checkGated(KernelPlan &plan, int64_t columns) {
+  if (!plan.epilogue.getGated() ||
+      (columns % 16 == 0 && !plan.epilogue.getDest().getType().isDynamicDim(1)))
+    return success();
+  return plan.epilogue.emitOpError() << "expected a gated product with a tile "
+                                        "of a multiple of 16 columns and a "
+                                        "static number of columns";
+}
+
 static LogicalResult checkSchedule(KernelPlan &plan) {
   ScheduleAttr schedule = plan.schedule;
   int64_t rows = plan.getAccRows(), columns = plan.getAccColumns();
@@ -164,12 +173,7 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
                 "it, for elements of "
              << tile->getSourceBits() << " bits that are spread to bytes, got "
              << depth;
-  if (plan.epilogue.getGated() &&
-      (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
-    return plan.epilogue.emitOpError() << "expected a gated product with a "
-                                          "tile of a multiple of 16 columns "
-                                          "and a static number of columns";
-  return success();
+  return checkGated(plan, columns);
 }
 
 LogicalResult checkPlainEpilogue(KernelPlan &plan) {

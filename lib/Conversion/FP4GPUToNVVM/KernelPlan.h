@@ -119,6 +119,9 @@ mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
 /// Says that the kernel's family cannot quantize results, if it has to.
 mlir::LogicalResult checkPlainEpilogue(KernelPlan &plan);
 
+/// Says that the columns of a gated product are not those of two.
+mlir::LogicalResult checkGated(KernelPlan &plan, int64_t columns);
+
 /// Says that only wgmma with decoded weights shares tiles evenly and promotes
 /// sums, if the schedule asks for either.
 mlir::LogicalResult checkPlainTiles(KernelPlan &plan);

@@ -37,7 +37,7 @@ static ScheduleAttr chooseStream(const MatmulProblem &problem,
                  : problem.rows <= 16     ? 16
                                           : 32;
   int64_t units = llvm::divideCeil(problem.depth, kUnit);
-  int64_t tiles = llvm::divideCeil(problem.columns, kUnit);
+  int64_t tiles = llvm::divideCeil(problem.getProductColumns(), kUnit);
   bool isSplit = arch.family == GPUFamily::SM90 && units > 1 &&
                  2 * tiles <= kMultiprocessors;
   bool isShared = arch.family == GPUFamily::SM90 && rows <= 16 &&
@@ -116,14 +116,15 @@ static ScheduleAttr chooseWarpgroups(const MatmulProblem &problem,
       divisions.push_back({128, 128, true});
   } else {
     int64_t rows = problem.rows <= 32 ? 32 : problem.rows <= 64 ? 64 : 128;
-    bool isWide = rows < 128 && problem.columns >= (rows == 32 ? 8192 : 16384);
+    bool isWide = rows < 128 &&
+                  problem.getProductColumns() >= (rows == 32 ? 8192 : 16384);
     int64_t columns = isWide ? 256 : 128;
     divisions = {{rows, columns}, {rows, columns, true}};
   }
   auto countTiles = [&](const Division &division) {
     return static_cast<int64_t>(
         llvm::divideCeil(problem.rows, division.rows) *
-        llvm::divideCeil(problem.columns, division.columns));
+        llvm::divideCeil(problem.getProductColumns(), division.columns));
   };
   const Division &first = divisions.front();
   int64_t tiles = countTiles(first);

@@ -63,36 +63,6 @@ static std::string print(Attribute attribute) {
 }
 
 //===----------------------------------------------------------------------===//
-// Pairs
-//===----------------------------------------------------------------------===//
-
-static bool isConstantWeight(Value weight) {
-  Operation *source = weight.getDefiningOp();
-  if (isa_and_present<fp4::ConstantOp>(source))
-    return true;
-  return isa_and_present<UnprepackOp>(source) &&
-         llvm::all_of(source->getOperands(), [](Value part) {
-           return matchPattern(part, m_Constant());
-         });
-}
-
-/// Whether two matmuls read the same input through constant weights of the same
-/// shape, so that one kernel can do both.
-static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
-  std::string reason;
-  return first != second && first.getLhs() == second.getLhs() &&
-         first->getBlock() == second->getBlock() &&
-         first.getRhs().getType() == second.getRhs().getType() &&
-         first.getType() == second.getType() &&
-         first->getAttr(kScheduleAttrName) ==
-             second->getAttr(kScheduleAttrName) &&
-         isConstantWeight(first.getRhs()) &&
-         isConstantWeight(second.getRhs()) &&
-         succeeded(getMatmulProblem(first, reason)) &&
-         succeeded(getMatmulProblem(second, reason));
-}
-
-//===----------------------------------------------------------------------===//
 // Kernels and launches
 //===----------------------------------------------------------------------===//
 
@@ -162,8 +132,9 @@ SmallVector<Value> ConvertFP4ToFP4GPU::prepareDecodeOperands(
                    remark::RemarkOpts::name("fallback").category("fp4gpu"))
         << "multiplied as bf16, not as f8E4M3FN: " + problem.fallback;
   SmallVector<Value> operands = {lhs.matrix}, fragments;
-  builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs(), problem.isFolded);
+  Value second = fused.second ? fused.second.getRhs() : Value();
+  builder.createOrFold<ToFragmentsOp>(
+      fragments, matmul.getLoc(), matmul.getRhs(), second, problem.isFolded);
   llvm::append_range(operands, fragments);
   if (lhs.factor)
     operands.push_back(lhs.factor);
@@ -266,7 +237,7 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
 bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
                                    bool inPairs) {
   for (fp4::MatmulOp matmul : matmuls) {
-    if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul, *arch)))
+    if (done.contains(matmul))
       continue;
     std::string reason;
     FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
@@ -277,13 +248,13 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
       return false;
     }
     FusedMatmul fused = fuseTail(matmul, [&](fp4::MatmulOp a, fp4::MatmulOp b) {
-      return inPairs && isPair(a, b);
+      return inPairs && isGatedPair(a, b, *arch);
     });
     if (inPairs && !fused.second)
       continue;
     if (fused.second)
       problem =
-          getGatedProblem(*problem, *getMatmulProblem(fused.second, reason));
+          getGatedProblem(*problem, *getProblem(fused.second, *arch, reason));
     launch(*problem, fused);
   }
   return true;

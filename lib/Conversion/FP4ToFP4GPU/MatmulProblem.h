@@ -52,6 +52,9 @@ struct MatmulProblem {
   /// Whether the left side becomes bf16 ahead of the kernel (WidenedInput.h),
   /// and whether the products then still have a factor for it.
   bool isWidened = false, hasLhsFactor = false;
+  /// Of a product with a decoded weight: in which type both sides are, bf16,
+  /// f16 or f8E4M3FN.
+  mlir::Type lhsType;
   /// Why the left side is widened although it has an instruction, or empty.
   std::string fallback;
 
@@ -82,6 +85,10 @@ getDecodeProblem(MatmulOp matmul, const GPUArch &arch, std::string &reason);
 /// The problem of `matmul` if `arch` has a kernel for it, or the reason.
 mlir::FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
                                           std::string &reason);
+
+/// Whether two matmuls read the same input through constant weights of the same
+/// shape, so that one kernel can do both.
+bool isGatedPair(MatmulOp first, MatmulOp second, const GPUArch &arch);
 
 /// The two matmuls as one problem, of which both are known to be served.
 MatmulProblem getGatedProblem(const MatmulProblem &first,

@@ -26,7 +26,7 @@ namespace fp4::ptx {
 
 /// Instructions of a cluster before its host thread turns to another one that
 /// may be waited for. In a cooperative launch they do wait for one another.
-static constexpr uint64_t kClusterSlice = 20'000'000;
+static constexpr uint64_t kClusterSlice = 1'000'000;
 static constexpr uint64_t kCooperativeSlice = 20'000;
 /// Unfinished clusters that one host thread keeps in memory, unless all have to
 /// be resident.

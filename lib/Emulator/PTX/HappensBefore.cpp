@@ -239,7 +239,14 @@ Epoch HappensBefore::epochOf(AsyncOp &op, unsigned lane) {
   bool isArrival = op.barrier.cta != nullptr;
   if (!isArrival) {
     ++stream.issued;
-    stream.groups[op.group] = stream.issued;
+    Stream::Group &group = stream.groups[op.group];
+    group.last = stream.issued;
+    // All threads of a warp issue a wgmma together, with operands that they
+    // loaded: it can't be complete before they were there.
+    if (op.kind == AsyncOp::Kind::Wgmma)
+      forEachLane(op.lanes, [&](unsigned each) {
+        group.issued.join(now(*op.warp, each));
+      });
   }
   return {stream.component, stream.issued};
 }
@@ -303,9 +310,20 @@ void HappensBefore::await(Warp &warp, uint32_t lanes, AsyncOp::Kind kind,
   forEachLane(lanes, [&](unsigned lane) {
     const Stream &stream = streamOf(warp, lane, kind);
     auto next = stream.groups.lower_bound(bound);
-    if (next != stream.groups.begin())
-      clocks[threadOf(warp, lane)].raise(
-          {stream.component, std::prev(next)->second});
+    if (next == stream.groups.begin())
+      return;
+    const Stream::Group &group = std::prev(next)->second;
+    Clock &clock = clocks[threadOf(warp, lane)];
+    clock.raise({stream.component, group.last});
+    clock.join(group.issued);
+  });
+  // What was waited for need not be known any more, but for its last group.
+  forEachLane(lanes, [&](unsigned lane) {
+    std::map<uint32_t, Stream::Group> &groups =
+        streamOf(warp, lane, kind).groups;
+    auto next = groups.lower_bound(bound);
+    if (next != groups.begin())
+      groups.erase(groups.begin(), std::prev(next));
   });
 }
 

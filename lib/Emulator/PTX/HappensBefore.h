@@ -97,8 +97,13 @@ private:
   struct Stream {
     uint32_t component = 0;
     uint32_t issued = 0;
-    /// The last operation of each group.
-    std::map<uint32_t, uint32_t> groups;
+    /// The last operation of each group that may still be waited for, and for
+    /// wgmma what the warp's threads had done when they issued it.
+    struct Group {
+      uint32_t last = 0;
+      Clock issued;
+    };
+    std::map<uint32_t, Group> groups;
   };
   struct Meeting {
     Clock arrived, done;

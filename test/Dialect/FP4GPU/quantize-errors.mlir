@@ -348,7 +348,7 @@ fp4gpu.kernel @c9_type(%input: memref<128x128xf32>, %matrix: memref<4x16x16xf32>
     schedule <tile = 128x64x1, stages = 1, warps = 8x1>
     arguments ["input", "matrix", "maxima"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
-    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being 16, 32, 64 or 128, got 'memref<4x16x16xf32>'}}
+    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being a power of two in 16..1024, got 'memref<4x16x16xf32>'}}
     fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima {
     ^bb0(%x: f32):
       fp4gpu.yield %x : f32

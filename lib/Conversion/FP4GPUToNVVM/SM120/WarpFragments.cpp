@@ -107,8 +107,8 @@ SmallVector<Values> FragmentLoader::loadB(Value stage, int64_t step,
   Value base = getAddress(sideB, stage, row, b.add(chunk, 2 * step));
   SmallVector<Values> blocks;
   for (int64_t column = 0; column < sideB.extent; column += 16) {
-    Values four = loadMatrices(
-        sideB, b.at(base, column * sideB.elements.getRowBytes()));
+    Values four =
+        loadMatrices(sideB, b.at(base, column * sideB.elements.getRowBytes()));
     blocks.push_back({four[0], four[1]});
     blocks.push_back({four[2], four[3]});
   }

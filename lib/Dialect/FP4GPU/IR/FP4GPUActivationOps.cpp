@@ -64,7 +64,7 @@ static bool isMatrixType(MemRefType type, int64_t columns) {
     return false;
   ArrayRef<int64_t> shape = type.getShape();
   int64_t block = shape.back();
-  return shape[shape.size() - 2] == block && block >= 16 && block <= 128 &&
+  return shape[shape.size() - 2] == block && block >= 16 && block <= 1024 &&
          llvm::isPowerOf2_64(block) && columns % block == 0 &&
          (type.getRank() == 2 || shape[0] == columns / block);
 }
@@ -78,7 +78,8 @@ template <typename OpTy> static LogicalResult verifyMatrix(OpTy op) {
   if (!isMatrixType(type, columns))
     return op.emitOpError()
            << "expected a matrix of f32 with one or " << columns
-           << " / B blocks of B x B, B being 16, 32, 64 or 128, got " << type;
+           << " / B blocks of B x B, B being a power of two in 16..1024, got "
+           << type;
   if (op.getRotation())
     return op.emitOpError("expected a rotation or a matrix, got both");
   return success();

@@ -29,9 +29,9 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     which they leave open too. The sum of squares is one of float32, in an order
     that is up to the lowering.
 
-    A tile has 128 rows and as many columns as 4 blocks or the rotation, the
-    larger, or with `row` also a larger power of two up to 1024; the reduction
-    part of the schedule's tile is 1.
+    A tile has 128 rows and as many columns as 4 blocks, the rotation or a block
+    of `matrix`, the largest, or with `row` also a larger power of two up to
+    1024; the reduction part of the schedule's tile is 1.
 
     `tensor_scale` is the decoding tensor scale, if the format has one.
 
@@ -49,8 +49,8 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
       operations without side effects on scalars.
     - (C8) each of `columns` has one entry per column of the inputs.
     - (C9) `matrix` is `[C / B, B, B]` for C columns, or `[B, B]` for the same
-      one everywhere, of f32, with B in 16, 32, 64, 128; there is no
-      `rotation` then.
+      one everywhere, of f32, with B a power of two in 16..1024; there
+      is no `rotation` then.
 
     Example:
 

@@ -62,8 +62,10 @@ bool hasFragments(FormatAttr format, bool isFolded = false);
 /// Bytes and columns of a unit of 64 rows.
 int64_t getFragmentUnitBytes(FormatAttr format, bool isFolded = false);
 int64_t getFragmentUnitDepth(bool isFolded = false);
-/// Whether `matrix` is a constant that `fp4gpu.to_fragments` cannot represent.
-bool isOutsideFragmentRange(mlir::Value matrix, bool isFolded = false);
+/// Whether `matrices`, one or two for one array, are constants that
+/// `fp4gpu.to_fragments` cannot represent, or, with `isHalf`, not for f16.
+bool isOutsideFragmentRange(llvm::ArrayRef<mlir::Value> matrices,
+                            bool isFolded = false, bool isHalf = false);
 
 /// The format as the kernels know it, or nothing: 4-bit elements in blocks of
 /// one row with an MX or NVFP4 scale.
