@@ -333,6 +333,16 @@ void HappensBefore::fenceTensor(Warp &warp) {
   });
 }
 
+bool HappensBefore::isFenced(const Warp &warp, const Warp &other,
+                             uint32_t time) const {
+  const Clock &known =
+      tensorFenced[threadOf(warp, unsigned(__builtin_ctz(warp.active)))];
+  for (unsigned lane = 0; lane < kWarpSize; ++lane)
+    if (!known.covers({threadOf(other, lane), time}))
+      return false;
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Grids
 //===----------------------------------------------------------------------===//

@@ -85,6 +85,9 @@ public:
   void await(Warp &warp, uint32_t lanes, AsyncOp::Kind kind, uint32_t bound);
   /// tcgen05.fence::after_thread_sync.
   void fenceTensor(Warp &warp);
+  /// Whether the last such fence of the first active lane of `warp` came after
+  /// all lanes of `other` at `time` of its clock.
+  bool isFenced(const Warp &warp, const Warp &other, uint32_t time) const;
 
   /// griddepcontrol.wait.
   void awaitGrids(Warp &warp);

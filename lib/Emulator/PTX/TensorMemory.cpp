@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TensorMemory.h"
+#include "HappensBefore.h"
 
 namespace fp4::ptx {
 
@@ -49,14 +50,11 @@ void markWritten(CTA &cta, unsigned column, unsigned count) {
     memory.writtenAt[i] = now;
 }
 
-void markAllocated(Warp &warp, unsigned column, unsigned count) {
+void markAllocated(const Warp &warp, unsigned column, unsigned count) {
   TensorMemory &memory = tensorMemoryOf(warp.cta);
-  uint64_t now = ++warp.cta.cluster.tensorClock;
-  for (unsigned i = column; i < column + count; ++i) {
-    // tcgen05.alloc is not asynchronous: no fence::before_thread_sync.
-    memory.publishedAt[i] = now;
-    memory.publisher[i] = uint8_t(warp.index);
-  }
+  // tcgen05.alloc is not asynchronous: no fence::before_thread_sync.
+  for (unsigned i = column; i < column + count; ++i)
+    memory.publishedAt[i][warp.index % 32] = uint32_t(warp.clock);
 }
 
 void markAccessed(Warp &warp, unsigned column, unsigned count) {
@@ -67,14 +65,12 @@ void markAccessed(Warp &warp, unsigned column, unsigned count) {
 
 void publishAccesses(Warp &warp) {
   TensorMemory &memory = tensorMemoryOf(warp.cta);
-  uint64_t now = ++warp.cta.cluster.tensorClock;
   uint32_t bit = 1u << warp.index % 32;
   for (unsigned i = 0; i < kTensorColumns; ++i) {
     if (!(memory.accessedBy[i] & bit))
       continue;
     memory.accessedBy[i] &= ~bit;
-    memory.publishedAt[i] = now;
-    memory.publisher[i] = uint8_t(warp.index);
+    memory.publishedAt[i][warp.index % 32] = uint32_t(warp.clock);
   }
 }
 
@@ -106,15 +102,24 @@ void checkPublished(const Warp &warp, CTA &cta, unsigned column,
     return;
   checkEnded(warp, cta, column, count);
   const TensorMemory &memory = tensorMemoryOf(cta);
+  HappensBefore &order = *warp.cta.cluster.order;
   uint32_t own = ownBit(warp, cta);
-  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i) {
-    bool isOwn = own && memory.publisher[i] == warp.index;
-    if (memory.publishedAt[i] > warp.tensorFence && !isOwn)
-      warp.trap("uses tensor memory column " + std::to_string(i) +
-                ", which warp " + std::to_string(memory.publisher[i]) +
-                " allocated, loaded or stored, without a "
-                "tcgen05.fence::after_thread_sync behind the synchronisation");
-  }
+  // Columns mostly have the same past.
+  std::array<uint32_t, 32> checked{};
+  for (unsigned i = column; i < column + count && i < kTensorColumns; ++i)
+    for (const auto &other : cta.warps) {
+      uint32_t time = memory.publishedAt[i][other->index % 32];
+      uint32_t &last = checked[other->index % 32];
+      if (time == last || (own >> other->index % 32 & 1))
+        continue;
+      last = time;
+      if (!order.isFenced(warp, *other, time))
+        warp.trap("uses tensor memory column " + std::to_string(i) +
+                  ", which warp " + std::to_string(other->index) +
+                  " allocated, loaded or stored, without a "
+                  "tcgen05.fence::after_thread_sync behind the "
+                  "synchronisation of all its lanes with this thread");
+    }
 }
 
 void finishTensorMemory(CTA &cta) {

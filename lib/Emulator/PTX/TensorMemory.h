@@ -35,11 +35,10 @@ struct TensorMemory {
   /// shift.
   std::array<uint64_t, kTensorColumns> writtenAt{};
   /// Warps that loaded or stored each column since their last
-  /// tcgen05.fence::before_thread_sync; and the warp and time of the last such
-  /// fence that covered it.
+  /// tcgen05.fence::before_thread_sync; and, by warp, its clock at the last
+  /// such fence that covered the column, or when it allocated it; 0 for never.
   std::array<uint32_t, kTensorColumns> accessedBy{};
-  std::array<uint64_t, kTensorColumns> publishedAt{};
-  std::array<uint8_t, kTensorColumns> publisher{};
+  std::array<std::array<uint32_t, 32>, kTensorColumns> publishedAt{};
   bool permitRelinquished = false;
 
   uint32_t &cell(unsigned lane, unsigned column) {
@@ -59,7 +58,7 @@ std::vector<CTA *> tensorGroup(Warp &warp, unsigned ctaGroup);
 /// Notes that an operation of the tensor core wrote these columns.
 void markWritten(CTA &cta, unsigned column, unsigned count);
 /// Notes that `warp` allocates these columns of its CTA.
-void markAllocated(Warp &warp, unsigned column, unsigned count);
+void markAllocated(const Warp &warp, unsigned column, unsigned count);
 /// Notes that `warp` loads or stores these columns of its CTA.
 void markAccessed(Warp &warp, unsigned column, unsigned count);
 /// tcgen05.fence::before_thread_sync and ::after_thread_sync.
