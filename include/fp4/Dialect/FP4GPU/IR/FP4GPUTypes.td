@@ -69,7 +69,7 @@ def FP4GPU_ScheduleAttr : AttrDef<FP4GPU_Dialect, "Schedule"> {
     | `stages` | tiles of the reduction in flight in shared memory |
     | `warps` | how the warps that own accumulators divide the tile, rows x columns; the warps that copy (and, for `tcgen05`, the one that issues) come on top |
     | `split` | blocks that share the reduction of a tile, as a cluster or through scratch memory; 1 if not there |
-    | `balanced` | if there: every block computes the same number of rounds of the ring, so that tiles may be shared by consecutive blocks (stream-K; Osama et al., PPoPP 2023); for tiles that are no multiple of the multiprocessors |
+    | `balanced` | if there: every block computes the same number of steps (`fp4gpu.mma`, sm_120a) or rounds of the ring (`fp4gpu.mma_decode`, sm_90a), so that tiles may be shared by consecutive blocks (stream-K; Osama et al., PPoPP 2023); for tiles that are no multiple of the multiprocessors |
     | `promotion` | of sums of 8-bit products by `wgmma`, which have some 14 bits: the stages after which they are added to others in float32; 0, at the end, if not there |
     | `swapped` | if there: the product is computed transposed, so that the columns of the output stand on the instruction's side of 16 rows and its rows on that of 8; for few rows |
 
