@@ -3,9 +3,11 @@
 
     python3 benchmarks/h200/compile.py --fp4-compile build/dev/bin/fp4-compile --out artifacts
 
-One artifact per format, shape and schedule, rows known at launch only, weights
-left to the caller; the folder's index.json lists them. With --ms one for each
-number of rows instead, whose schedule the compiler chooses.
+One artifact per format, shape and number of rows, with the schedule that the
+compiler chooses, weights left to the caller; the folder's index.json lists them.
+With --explore one per schedule worth timing instead, rows known at launch only.
+A format is that of the weight and, behind a dash, that of the activations if they
+are not bf16.
 """
 
 import argparse
@@ -16,19 +18,21 @@ import subprocess
 
 # Linear layers of Llama-3.1 8B and 70B (fused qkv and gate_up too) and 8192 x 8192.
 SHAPES = ["4096x4096", "1024x4096", "6144x4096", "14336x4096", "28672x4096", "4096x14336", "8192x8192",
-          "10240x8192", "28672x8192", "57344x8192", "8192x28672"]
+          "1024x8192", "10240x8192", "28672x8192", "57344x8192", "8192x28672"]
+ROWS = "1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192"
+FORMATS = "nvfp4,mxfp4,mxfp4-e4m3,nvfp4-nvfp4,mxfp4-mxfp4"
 
 
 def chosen_schedule(compiler, text):
-    """The schedule of the only kernel of a module."""
+    """The schedule of the product of a module."""
     gpu = subprocess.run([compiler, "-", "--target=sm_90a", "--activations=none", "--rotation=0", "--compile-to=gpu"],
                          input=text, capture_output=True, text=True, check=True).stdout
-    return re.search(r"schedule <([^>]*)>", gpu).group(1)
+    return re.search(r"fp4gpu.kernel @matmul[^\n]*\n *schedule <([^>]*)>", gpu).group(1)
 
 
 def schedules(fmt, n, k, kinds):
     """Every schedule worth timing."""
-    if "stream" in kinds and fmt != "mxfp4-e4m3":
+    if "stream" in kinds and fmt in ("nvfp4", "mxfp4"):
         yield from stream_schedules(fmt, n, k)
     if "warpgroup" in kinds:
         yield from warpgroup_schedules(fmt, n, k)
@@ -36,8 +40,11 @@ def schedules(fmt, n, k, kinds):
 
 def module(fmt, n, k, schedule=None, rows="?"):
     """A linear layer; without a schedule the compiler chooses it."""
-    element = "f8E4M3FN" if fmt == "mxfp4-e4m3" else "bf16"
-    x, w, y = f"tensor<{rows}x{k}x{element}>", f"!fp4.tensor<{n}x{k}, #fp4.{fmt.split('-')[0]}>", f"tensor<{rows}x{n}xbf16>"
+    weight, _, activation = fmt.partition("-")
+    elements = {"": "bf16", "e4m3": "f8E4M3FN"}
+    x = (f"tensor<{rows}x{k}x{elements[activation]}>" if activation in elements
+         else f"!fp4.tensor<{rows}x{k}, #fp4.{activation}>")
+    w, y = f"!fp4.tensor<{n}x{k}, #fp4.{weight}>", f"tensor<{rows}x{n}xbf16>"
     attribute = f" {{fp4gpu.schedule = #fp4gpu.schedule<{schedule}>}}" if schedule else ""
     return f"""func.func @linear(%x: {x}, %w: {w}) -> {y} {{
   %y = fp4.matmul %x, %w{attribute} : {x}, {w} -> {y}
@@ -48,7 +55,8 @@ def module(fmt, n, k, schedule=None, rows="?"):
 
 def warpgroup_schedules(fmt, n, k):
     """wgmma: tiles of 32 to 256 rows, the depth split so that a row of tiles fills the 132 SMs."""
-    row, unit = {"nvfp4": (256, 4608), "mxfp4": (256, 4352), "mxfp4-e4m3": (128, 4352)}[fmt]
+    row = 128 if fmt == "mxfp4-e4m3" else 256
+    unit = 4608 if fmt.startswith("nvfp4") else 4352
     for rows, columns in ((32, 256), (64, 128), (64, 256), (128, 128), (128, 256), (256, 128)):
         stage = rows * row + columns // 64 * unit + 1023 & ~1023
         stages = min(8, 226 * 1024 // stage)
@@ -90,9 +98,9 @@ def main():
     parser.add_argument("--fp4-compile", default="fp4-compile")
     parser.add_argument("--out", required=True)
     parser.add_argument("--shapes", default=",".join(SHAPES))
-    parser.add_argument("--formats", default="nvfp4,mxfp4,mxfp4-e4m3")
-    parser.add_argument("--kinds", default="stream,warpgroup")
-    parser.add_argument("--ms", help="numbers of rows, for each of which the compiler chooses the schedule")
+    parser.add_argument("--formats", default=FORMATS)
+    parser.add_argument("--ms", default=ROWS)
+    parser.add_argument("--explore", help="kinds of schedules to time instead of the chosen ones: stream,warpgroup")
     parser.add_argument("--ptxas", help="check every kernel for spills with this assembler")
     arguments = parser.parse_args()
     os.makedirs(arguments.out, exist_ok=True)
@@ -100,12 +108,12 @@ def main():
     for shape in arguments.shapes.split(","):
         n, k = map(int, shape.split("x"))
         for fmt in arguments.formats.split(","):
-            if arguments.ms:
-                cases = [(None, m) for m in arguments.ms.split(",")]
+            if arguments.explore:
+                cases = [(schedule, "?") for schedule in schedules(fmt, n, k, arguments.explore.split(","))]
             else:
-                cases = [(schedule, "?") for schedule in schedules(fmt, n, k, arguments.kinds.split(","))]
+                cases = [(None, m) for m in arguments.ms.split(",")]
             for number, (schedule, rows) in enumerate(cases):
-                name = f"{fmt}-{shape}-" + (f"m{rows}" if arguments.ms else str(number))
+                name = f"{fmt}-{shape}-" + (str(number) if arguments.explore else f"m{rows}")
                 path = os.path.join(arguments.out, name)
                 text = module(fmt, n, k, schedule, rows)
                 subprocess.run([arguments.fp4_compile, "-", "--target=sm_90a", "--activations=none", "--rotation=0", "-o", path],

@@ -1,4 +1,4 @@
-"""Launches kernels of an fp4-compile artifact: PTX, manifest and the CUDA driver.
+"""Launches the kernels of an fp4-compile artifact: PTX, manifest and the CUDA driver.
 
 A runtime for measurements, without LLVM: docs/Manifest.md is all it knows. Arrays
 are torch tensors.
@@ -7,10 +7,12 @@ are torch tensors.
 import ctypes
 import json
 import os
+import struct
 
 import torch
 
 CUDA = ctypes.CDLL("libcuda.so.1")
+TYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "f8E4M3FN": torch.float8_e4m3fn}
 DATA_TYPES = {"uint8": 0, "float16": 6, "bfloat16": 9}
 SWIZZLES = {"none": 0, "32B": 1, "64B": 2, "128B": 3}
 PROMOTIONS = {"none": 0, "64B": 1, "128B": 2, "256B": 3}
@@ -69,22 +71,13 @@ def assembled(ptx):
 
 
 class Kernel:
-    """One kernel of an artifact."""
+    """One kernel of a loaded module."""
 
-    def __init__(self, artifact, index=0):
-        with open(os.path.join(artifact, "manifest.json")) as file:
-            manifest = json.load(file)
-        path = os.path.join(artifact, manifest["ptx"]["file"])
-        with open(assembled(path) if os.path.exists(assembled(path)) else path, "rb") as file:
-            ptx = file.read() + b"\0"
-        self.entry = manifest["kernels"][index]
-        self.name = self.entry["name"]
-        torch.cuda.init()
-        torch.empty(1, device="cuda")
-        self.module, self.function = ctypes.c_void_p(), ctypes.c_void_p()
-        checked(CUDA.cuModuleLoadData(ctypes.byref(self.module), ptx), f"loading {artifact}")
-        checked(CUDA.cuModuleGetFunction(ctypes.byref(self.function), self.module, self.name.encode()), self.name)
-        checked(CUDA.cuFuncSetAttribute(self.function, MAX_DYNAMIC_SHARED, self.entry["dynamic_shared_memory"]), "shared")
+    def __init__(self, module, entry):
+        self.entry, self.name = entry, entry["name"]
+        self.function = ctypes.c_void_p()
+        checked(CUDA.cuModuleGetFunction(ctypes.byref(self.function), module, self.name.encode()), self.name)
+        checked(CUDA.cuFuncSetAttribute(self.function, MAX_DYNAMIC_SHARED, entry["dynamic_shared_memory"]), "shared")
         self.workspaces = {}
         self.sms = torch.cuda.get_device_properties(0).multi_processor_count
 
@@ -149,3 +142,75 @@ class Kernel:
 
         launch.keep = keep
         return launch
+
+
+def load(artifact):
+    """The manifest of an artifact, and its kernels by name."""
+    with open(os.path.join(artifact, "manifest.json")) as file:
+        manifest = json.load(file)
+    path = os.path.join(artifact, manifest["ptx"]["file"])
+    with open(assembled(path) if os.path.exists(assembled(path)) else path, "rb") as file:
+        ptx = file.read() + b"\0"
+    torch.cuda.init()
+    torch.empty(1, device="cuda")
+    module = ctypes.c_void_p()
+    checked(CUDA.cuModuleLoadData(ctypes.byref(module), ptx), f"loading {artifact}")
+    return manifest, {entry["name"]: Kernel(module, entry) for entry in manifest["kernels"]}
+
+
+class Program:
+    """The launches of an artifact, in their order."""
+
+    def __init__(self, artifact):
+        self.artifact = artifact
+        self.manifest, self.kernels = load(artifact)
+        self.constants = {}
+
+    def registers(self):
+        return max(kernel.registers() for kernel in self.kernels.values())
+
+    def spills(self):
+        return max(kernel.spills() for kernel in self.kernels.values())
+
+    def find(self, argument, source, arrays, buffers, symbols):
+        """The tensor of an argument: by its name where the caller has it, else a buffer or a constant of the artifact."""
+        name = argument["name"]
+        if source.get("buffer") in buffers:
+            return buffers[source["buffer"]]
+        if "buffer" in source:
+            shape = [resolve(size, symbols) for size in argument["shape"]]
+            buffers[source["buffer"]] = torch.empty(shape, device="cuda", dtype=TYPES[argument["type"]])
+            return buffers[source["buffer"]]
+        if "weight" in source and name not in arrays:
+            return self.constant(source["weight"])
+        return arrays[name]
+
+    def constant(self, name):
+        """A float32 of the weight file: all other weights are the caller's."""
+        if name not in self.constants:
+            with open(os.path.join(self.artifact, self.manifest["weights"]), "rb") as file:
+                content = file.read()
+            start = 8 + int.from_bytes(content[:8], "little")
+            first = json.loads(content[8:start])[name]["data_offsets"][0]
+            value = struct.unpack_from("<f", content, start + first)[0]
+            self.constants[name] = torch.tensor(value, device="cuda")
+        return self.constants[name]
+
+    def prepare(self, arrays, symbols, overlap=False):
+        """A function that launches everything; `arrays` by argument name, as Kernel.prepare takes them. Only kernels
+        that wait for their predecessor overlap."""
+        buffers, launches = {}, []
+        for launch in self.manifest["launches"]:
+            kernel = self.kernels[launch["kernel"]]
+            sources = launch["arguments"]
+            named = {argument["name"]: self.find(argument, sources[argument["name"]], arrays, buffers, symbols)
+                     for argument in kernel.entry["arguments"]
+                     if argument["kind"] in ("pointer", "tensor_map")}
+            launches.append(kernel.prepare(named, symbols, overlap and kernel.entry.get("programmatic_launch", False)))
+
+        def run():
+            for launch in launches:
+                launch()
+
+        run.keep = launches
+        return run

@@ -12,7 +12,7 @@ import json
 import math
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 420, 60, 20, 190, 50
-COLORS = ["#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#b9770e"]
+COLORS = ["#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#b9770e", "#16a085", "#7f8c8d"]
 
 
 def geomean(values):
@@ -44,11 +44,12 @@ def lines(results):
 
 def draw(results):
     ms, drawn = lines(results)
-    top = max(max(points.values()) for _, _, points in drawn) * 1.08
+    top = max([1.0] + [max(points.values()) for _, _, points in drawn]) * 1.08
+    octaves = max(1.0, math.log2(ms[-1] / ms[0]))
     inner = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM)
 
     def x(m):
-        return LEFT + inner[0] * math.log2(m / ms[0]) / math.log2(ms[-1] / ms[0])
+        return LEFT + inner[0] * math.log2(m / ms[0]) / octaves
 
     def y(ratio):
         return TOP + inner[1] * (1 - ratio / top)

@@ -38,20 +38,27 @@ def print_table(kernels, baselines, name):
         print(f"| {m} | " + " | ".join(cells) + f" | {mean} |")
 
 
+def print_tables(all_results, name="cublas_bf16"):
+    """One table per format of one or more runs."""
+    kernels, baselines = [], {}
+    for results in all_results:
+        kernels += results["kernels"]
+        baselines.update({(b["n"], b["k"], b["m"]): b for b in results["baselines"]})
+    for fmt in sorted({k["format"] for k in kernels}):
+        print(f"\n{fmt}\n")
+        print_table([k for k in kernels if k["format"] == fmt], baselines, name)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="+")
     parser.add_argument("--fp8", action="store_true")
     options = parser.parse_args()
-    kernels, baselines = [], {}
+    all_results = []
     for path in options.results:
         with open(path) as file:
-            results = json.load(file)
-        kernels += results["kernels"]
-        baselines.update({(b["n"], b["k"], b["m"]): b for b in results["baselines"]})
-    for fmt in sorted({k["format"] for k in kernels}):
-        print(f"\n{fmt}\n")
-        print_table([k for k in kernels if k["format"] == fmt], baselines, "scaled_mm_fp8" if options.fp8 else "cublas_bf16")
+            all_results.append(json.load(file))
+    print_tables(all_results, "scaled_mm_fp8" if options.fp8 else "cublas_bf16")
 
 
 if __name__ == "__main__":

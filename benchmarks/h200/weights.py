@@ -1,4 +1,4 @@
-"""Random FP4 weights on the GPU: as matrices and as kernels read them.
+"""Random FP4 weights and activations on the GPU: as matrices and as kernels read them.
 
 The order of the bytes is that of include/fp4/Numerics/Fragments.h, written once
 more in torch, so that a mistake of the compiler's packing would be seen.
@@ -9,8 +9,48 @@ import torch
 E2M1 = torch.tensor([0, .5, 1, 1.5, 2, 3, 4, 6, 0, -.5, -1, -1.5, -2, -3, -4, -6])
 
 
-def activation_type(fmt):
-    return torch.float8_e4m3fn if fmt == "mxfp4-e4m3" else torch.bfloat16
+class Activations:
+    """M x K activations of a format of compile.py, behind the dash: bf16, e4m3, nvfp4 or mxfp4. With `exact`, small
+    integers."""
+
+    def __init__(self, fmt, m, k, exact=False):
+        self.kind = fmt.partition("-")[2]
+        if self.kind in ("", "e4m3"):
+            # Sums of 8-bit products keep fewer bits.
+            largest = 1 if self.kind == "e4m3" else 2
+            values = torch.randint(-largest, largest + 1, (m, k), device="cuda").float() if exact else torch.randn(m, k, device="cuda")
+            self.values = values.to(torch.float8_e4m3fn if self.kind == "e4m3" else torch.bfloat16)
+            return
+        self.block = 16 if self.kind == "nvfp4" else 32
+        self.codes = torch.randint(0, 16, (m, k), device="cuda", dtype=torch.uint8)
+        if exact:
+            self.codes = self.codes & 10  # 0, 1, -0 and -1
+        shape = (m, k // self.block)
+        exponent = torch.zeros(shape, device="cuda", dtype=torch.int32) if exact else torch.randint(-3, 4, shape, device="cuda", dtype=torch.int32)
+        self.scale = torch.exp2(exponent.float())
+        self.bytes = (exponent + 127).to(torch.uint8) if self.kind == "mxfp4" else self.scale.to(torch.float8_e4m3fn).view(torch.uint8)
+
+    def dense(self):
+        """In float64, without a tensor scale."""
+        if self.kind in ("", "e4m3"):
+            return self.values.double()
+        return (E2M1.cuda()[self.codes.long()] * self.scale.repeat_interleave(self.block, 1)).double()
+
+    def arrays(self):
+        """By the names that kernels have for them (docs/Manifest.md)."""
+        if self.kind in ("", "e4m3"):
+            return {"lhs": self.values}
+        arrays = {"elements": self.codes[:, 0::2] | self.codes[:, 1::2] << 4, "scales": self._tile()}
+        if self.kind == "nvfp4":
+            arrays["lhs_tensor_scale"] = torch.ones((), device="cuda")
+        return arrays
+
+    def _tile(self):
+        """Scales in the 128x4 order."""
+        rows, blocks = self.bytes.shape
+        padded = torch.zeros(-(-rows // 128) * 128, -(-blocks // 4) * 4, device="cuda", dtype=torch.uint8)
+        padded[:rows, :blocks] = self.bytes
+        return padded.view(-1, 4, 32, padded.shape[1] // 4, 4).permute(0, 3, 2, 1, 4).contiguous()
 
 
 class Weights:
@@ -19,9 +59,9 @@ class Weights:
     for f8E4M3FN activations."""
 
     def __init__(self, fmt, n, k, exact=False):
-        self.fmt, self.n, self.k = fmt, n, k
         self.is_folded = fmt == "mxfp4-e4m3"
-        self.activations = activation_type(fmt)
+        self.fmt, self.n, self.k = fmt.partition("-")[0], n, k
+        fmt = self.fmt
         self.block = 16 if fmt == "nvfp4" else 32
         self.codes = torch.randint(0, 16, (n, k), device="cuda", dtype=torch.uint8)
         shape = (n, k // self.block)

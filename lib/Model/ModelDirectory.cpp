@@ -74,7 +74,9 @@ Expected<ModelDirectory> ModelDirectory::open(const std::string &path) {
   for (int64_t layer = 0; status.ok() && layer < config->numLayers; ++layer) {
     std::vector<TensorSpec> specs = blockTensors(*config, layer);
     if (*quantized) // the linear layers come first
-      specs.erase(specs.begin(), specs.begin() + std::size(kLinears));
+      for (size_t i = std::size(kLinears); i-- > 0;)
+        if (!(*quantized)->ignores(linearName(layer, kLinears[i])))
+          specs.erase(specs.begin() + std::ptrdiff_t(i));
     status = checkTensors(*reader, specs);
   }
   if (!status.ok())

@@ -85,7 +85,9 @@ TensorMap exportBlock(Layout layout, const ModelConfig &config,
   const numerics::BlockFormat &format = recipe.weights.format;
   for (size_t stage = 0; stage < kNumStages; ++stage)
     for (size_t i = kStages[stage].first;
-         i < kStages[stage].first + kStages[stage].count; ++i) {
+         !block.inputs[stage].isKept &&
+         i < kStages[stage].first + kStages[stage].count;
+         ++i) {
       const quantization::QuantizedWeight &weight = block.weights[i];
       LinearShape shape = linearShape(config, kLinears[i]);
       std::string name = linearName(layer, kLinears[i]);
@@ -182,12 +184,35 @@ importLinear(const QuantizedConfig &quantized, LinearShape shape,
   return weight;
 }
 
+/// Whether the layers of a stage are on the list of those to ignore.
+static Expected<bool> keepsStage(const QuantizedConfig &quantized,
+                                 int64_t layer, const Stage &stage) {
+  std::string first = linearName(layer, kLinears[stage.first]);
+  bool isKept = quantized.ignores(first);
+  for (size_t i = stage.first + 1; i < stage.first + stage.count; ++i)
+    if (std::string name = linearName(layer, kLinears[i]);
+        quantized.ignores(name) != isKept)
+      return Status::error("expected " + first + " and " + name +
+                           ", which read the same input, both to be quantized "
+                           "or neither; one is on the list of modules that "
+                           "are not");
+  return isKept;
+}
+
 Expected<QuantizedBlock> importBlock(const QuantizedConfig &quantized,
                                      const ModelConfig &config, int64_t layer,
                                      const CheckpointReader &reader) {
   QuantizedBlock block;
   Suffixes suffixes = suffixesOf(quantized.layout);
   for (const Stage &stage : kStages) {
+    Expected<bool> isKept = keepsStage(quantized, layer, stage);
+    if (!isKept.ok())
+      return isKept.status();
+    if (*isKept) {
+      block.weights.resize(stage.first + stage.count);
+      block.inputs.emplace_back().isKept = true;
+      continue;
+    }
     for (size_t i = stage.first; i < stage.first + stage.count; ++i) {
       auto weight = importLinear(quantized, linearShape(config, kLinears[i]),
                                  linearName(layer, kLinears[i]), reader);

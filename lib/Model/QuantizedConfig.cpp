@@ -12,7 +12,9 @@
 #include "fp4/Model/QuantizedCheckpoint.h"
 #include "fp4/Numerics/Hadamard.h"
 #include <algorithm>
+#include <fnmatch.h>
 #include <nlohmann/json.hpp>
+#include <regex.h>
 
 using json = nlohmann::ordered_json;
 
@@ -69,6 +71,14 @@ Status checkLayout(Layout layout, const Recipe &recipe) {
   return Status::success();
 }
 
+/// The names of the modules that stay as they are.
+static json ignoredModules(const Recipe &recipe) {
+  json names = json::array({"lm_head"});
+  for (const std::string &name : recipe.kept)
+    names.push_back(name);
+  return names;
+}
+
 static json quantizationArguments(const Recipe &recipe, bool isInput) {
   json arguments = {{"num_bits", 4},
                     {"type", "float"},
@@ -87,16 +97,16 @@ static json quantizationArguments(const Recipe &recipe, bool isInput) {
 }
 
 /// A rotation of the input, and its inverse that the stored weights carry.
-static json transformConfig(size_t block, bool onlyDown) {
-  const char *targets = onlyDown ? kDownPattern : "Linear";
-  auto apply = [targets](const char *location, bool inverse) {
+static json transformConfig(const Recipe &recipe) {
+  const char *targets = recipe.transformsOnlyDown ? kDownPattern : "Linear";
+  auto apply = [&](const char *location, bool inverse) {
     return json{{"targets", {targets}},
                 {"location", location},
                 {"inverse", inverse},
-                {"ignore", {"lm_head"}}};
+                {"ignore", ignoredModules(recipe)}};
   };
   json group = {{"type", "hadamard"},
-                {"head_dim", block},
+                {"head_dim", recipe.transformBlock},
                 {"randomize", false},
                 {"precision", "torch.float32"},
                 {"apply", json::array({apply("input", false),
@@ -116,11 +126,10 @@ static json compressedTensors(const Recipe &recipe) {
   json config = {{"quant_method", "compressed-tensors"},
                  {"format", format},
                  {"quantization_status", "compressed"},
-                 {"ignore", {"lm_head"}},
+                 {"ignore", ignoredModules(recipe)},
                  {"config_groups", {{"group_0", group}}}};
   if (recipe.transform == TransformKind::Hadamard)
-    config["transform_config"] =
-        transformConfig(recipe.transformBlock, recipe.transformsOnlyDown);
+    config["transform_config"] = transformConfig(recipe);
   return config;
 }
 
@@ -132,14 +141,14 @@ static json fpQuant(const Recipe &recipe) {
           {"hadamard_group_size", recipe.transformBlock},
           {"store_master_weights", false},
           {"pseudoquantization", false},
-          {"modules_to_not_convert", {"lm_head"}}};
+          {"modules_to_not_convert", ignoredModules(recipe)}};
 }
 
-static json modelOpt() {
+static json modelOpt(const Recipe &recipe) {
   return {{"quant_method", "modelopt"},
           {"quant_algo", "NVFP4"},
           {"group_size", 16},
-          {"exclude_modules", {"lm_head"}}};
+          {"exclude_modules", ignoredModules(recipe)}};
 }
 
 Expected<std::string> exportConfig(Layout layout, const Recipe &recipe,
@@ -155,7 +164,7 @@ Expected<std::string> exportConfig(Layout layout, const Recipe &recipe,
     config["quantization_config"] = fpQuant(recipe);
     break;
   case Layout::ModelOpt:
-    config["quantization_config"] = modelOpt();
+    config["quantization_config"] = modelOpt(recipe);
     break;
   }
   return config.dump(2) + "\n";
@@ -199,13 +208,79 @@ static Expected<size_t> parseTransform(const json &config, bool &onlyDown) {
   return size->get<size_t>();
 }
 
+/// Compiles `pattern`, which Python reads elsewhere: \d is all that names of
+/// modules need beyond POSIX.
+static bool compilePattern(std::string pattern, regex_t &regex) {
+  for (size_t at = 0; (at = pattern.find("\\d", at)) != pattern.npos;)
+    pattern.replace(at, 2, "[0-9]");
+  return regcomp(&regex, ("^(" + pattern + ")").c_str(),
+                 REG_EXTENDED | REG_NOSUB) == 0;
+}
+
+static constexpr std::string_view kPatternPrefix = "re:";
+
+static bool isPattern(Layout layout, const std::string &text) {
+  return layout == Layout::CompressedTensors &&
+         text.compare(0, kPatternPrefix.size(), kPatternPrefix) == 0;
+}
+
+bool QuantizedConfig::ignores(const std::string &name) const {
+  auto matches = [&](const std::string &text) {
+    if (layout == Layout::ModelOpt)
+      return fnmatch(text.c_str(), name.c_str(), 0) == 0;
+    if (layout == Layout::FPQuant)
+      return name.compare(0, text.size(), text) == 0 ||
+             (name.size() >= text.size() &&
+              name.compare(name.size() - text.size(), text.npos, text) == 0);
+    if (!isPattern(layout, text))
+      return name == text;
+    regex_t regex;
+    if (!compilePattern(text.substr(kPatternPrefix.size()), regex))
+      return false; // refused by parseIgnored
+    bool found = regexec(&regex, name.c_str(), 0, nullptr, 0) == 0;
+    regfree(&regex);
+    return found;
+  };
+  return std::any_of(ignored.begin(), ignored.end(), matches);
+}
+
+/// The list of modules to ignore; empty if there is none.
+static Expected<std::vector<std::string>> parseIgnored(const json &config,
+                                                       Layout layout) {
+  const char *key = layout == Layout::CompressedTensors ? "ignore"
+                    : layout == Layout::FPQuant ? "modules_to_not_convert"
+                                                : "exclude_modules";
+  std::vector<std::string> ignored;
+  auto list = config.find(key);
+  if (list == config.end() || list->is_null())
+    return ignored;
+  auto isText = [](const json &entry) {
+    return entry.is_string() && !entry.get_ref<const std::string &>().empty();
+  };
+  if (!list->is_array() || !std::all_of(list->begin(), list->end(), isText))
+    return Status::error("expected '" + std::string(key) +
+                         "' to be a list of names");
+  for (const json &entry : *list) {
+    auto text = entry.get<std::string>();
+    if (isPattern(layout, text)) {
+      regex_t regex;
+      if (!compilePattern(text.substr(kPatternPrefix.size()), regex))
+        return Status::error("expected a regular expression in '" +
+                             std::string(key) + "', got '" + text + "'");
+      regfree(&regex);
+    }
+    ignored.push_back(std::move(text));
+  }
+  return ignored;
+}
+
 static Expected<QuantizedConfig> parseQuantization(const json &config) {
   std::string method = getString(config, "quant_method");
   std::optional<Layout> layout = parseLayout(method);
   if (!layout)
     return Status::error("unknown 'quant_method' '" + method +
                          "'; known: compressed-tensors, fp_quant, modelopt");
-  QuantizedConfig result{*layout, numerics::kNVFP4};
+  QuantizedConfig result{*layout, numerics::kNVFP4, 0, false, {}};
   std::string format =
       *layout == Layout::CompressedTensors ? getString(config, "format")
       : *layout == Layout::FPQuant         ? getString(config, "forward_dtype")
@@ -216,6 +291,10 @@ static Expected<QuantizedConfig> parseQuantization(const json &config) {
            format != "NVFP4")
     return Status::error("expected an NVFP4 or MXFP4 checkpoint, got format '" +
                          format + "'");
+  Expected<std::vector<std::string>> ignored = parseIgnored(config, *layout);
+  if (!ignored.ok())
+    return ignored.status();
+  result.ignored = std::move(*ignored);
   if (*layout == Layout::CompressedTensors) {
     Expected<size_t> block = parseTransform(config, result.transformsOnlyDown);
     if (!block.ok())

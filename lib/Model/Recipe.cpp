@@ -17,12 +17,11 @@ using fp4::numerics::ScaleRule;
 
 namespace fp4::model {
 
-static Status unknownRecipe(std::string_view name) {
+std::string recipeNameList() {
   std::string known;
   for (std::string_view recipe : kRecipeNames)
     known += (known.empty() ? "" : ", ") + std::string(recipe);
-  return Status::error("unknown recipe '" + std::string(name) +
-                       "', expected one of " + known);
+  return known;
 }
 
 /// Weights by a preset, activations by the rule of the specification.
@@ -60,7 +59,8 @@ Expected<Recipe> findRecipe(std::string_view name,
     return recipe;
   }
   if (name != "mr-gptq-plus" && name != "hadamard-128" && name != "best")
-    return unknownRecipe(name);
+    return Status::error("unknown recipe '" + std::string(name) +
+                         "', expected one of " + recipeNameList());
 
   Expected<Recipe> recipe = fromPreset("mr-gptq-plus", format);
   recipe->activationRule = isNVFP4 ? ScaleRule::FourOverSix : ScaleRule::Even;

@@ -38,13 +38,14 @@ static std::pair<unsigned, unsigned> findSpan(const FragmentSource &source) {
   return {smallest, largest};
 }
 
-std::optional<float> fragmentFactor(const FragmentSource &source) {
+std::optional<float> fragmentFactor(const FragmentSource &source,
+                                    unsigned span) {
   if (source.scaleFormat == ScaleFormat::UE4M3)
     return 256.0f;
   auto [smallest, largest] = findSpan(source);
   if (smallest > largest)
     return 1.0f;
-  if (largest == 255 || largest - smallest > kFragmentSpan)
+  if (largest == 255 || largest - smallest > span)
     return std::nullopt;
   return decodeScale(ScaleFormat::E8M0, static_cast<uint8_t>(largest));
 }

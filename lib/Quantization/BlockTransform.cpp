@@ -22,16 +22,16 @@ namespace fp4::quantization {
 
 using Matrix = std::vector<double>;
 
-/// W_b^T W_b / rows.
+/// The lower triangle of W_b^T W_b / rows.
 static Matrix weightMoments(const float *weights, size_t rows, size_t cols,
                             size_t first, size_t n) {
-  Matrix moments(n * n);
-  for (size_t row = 0; row < rows; ++row) {
-    const float *block = weights + row * cols + first;
-    for (size_t i = 0; i < n; ++i)
-      for (size_t j = 0; j < n; ++j)
-        moments[i * n + j] += double(block[i]) * block[j] / double(rows);
-  }
+  Matrix block(rows * n), moments(n * n);
+  for (size_t row = 0; row < rows; ++row)
+    std::copy_n(weights + row * cols + first, n, &block[row * n]);
+  cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<blasint>(n),
+              static_cast<blasint>(rows), 1.0 / double(rows), block.data(),
+              static_cast<blasint>(n), 0.0, moments.data(),
+              static_cast<blasint>(n));
   return moments;
 }
 
@@ -143,17 +143,21 @@ void applyBlockTransform(const std::vector<float> &matrices, size_t block,
                          float *data, size_t rows, size_t cols) {
   assert(cols % block == 0 && matrices.size() == cols * block &&
          "transform of another shape");
-  std::vector<float> result(block);
-  for (size_t row = 0; row < rows; ++row)
+  constexpr size_t kChunk = 256;
+  SingleThreadedBlas singleThreaded;
+  std::vector<float> input(std::min(kChunk, rows) * block);
+  for (size_t top = 0; top < rows; top += kChunk)
     for (size_t first = 0; first < cols; first += block) {
-      float *values = data + row * cols + first;
-      for (size_t i = 0; i < block; ++i) {
-        const float *matrixRow = &matrices[(first + i) * block];
-        result[i] = 0;
-        for (size_t j = 0; j < block; ++j)
-          result[i] += matrixRow[j] * values[j];
-      }
-      std::copy(result.begin(), result.end(), values);
+      size_t count = std::min(kChunk, rows - top);
+      float *values = data + top * cols + first;
+      for (size_t row = 0; row < count; ++row)
+        std::copy_n(values + row * cols, block, &input[row * block]);
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans,
+                  static_cast<blasint>(count), static_cast<blasint>(block),
+                  static_cast<blasint>(block), 1.0f, input.data(),
+                  static_cast<blasint>(block), &matrices[first * block],
+                  static_cast<blasint>(block), 0.0f, values,
+                  static_cast<blasint>(cols));
     }
 }
 
@@ -161,13 +165,16 @@ void transformHessian(const std::vector<float> &matrices, size_t block,
                       float *hessian, size_t cols) {
   // The rows give H T^T; the columns of that, T H T^T.
   applyBlockTransform(matrices, block, hessian, cols, cols);
-  std::vector<float> column(cols);
-  for (size_t j = 0; j < cols; ++j) {
-    for (size_t i = 0; i < cols; ++i)
-      column[i] = hessian[i * cols + j];
-    applyBlockTransform(matrices, block, column.data(), 1, cols);
-    for (size_t i = 0; i < cols; ++i)
-      hessian[i * cols + j] = column[i];
+  SingleThreadedBlas singleThreaded;
+  std::vector<float> input(block * cols);
+  for (size_t first = 0; first < cols; first += block) {
+    float *values = hessian + first * cols;
+    std::copy_n(values, block * cols, input.data());
+    cblas_sgemm(
+        CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<blasint>(block),
+        static_cast<blasint>(cols), static_cast<blasint>(block), 1.0f,
+        &matrices[first * block], static_cast<blasint>(block), input.data(),
+        static_cast<blasint>(cols), 0.0f, values, static_cast<blasint>(cols));
   }
   for (size_t i = 0; i < cols; ++i)
     for (size_t j = 0; j < i; ++j)

@@ -22,7 +22,7 @@ namespace fp4::quantization {
 
 /// Large enough for dgemm to run at full speed, small enough that the tiles of
 /// the last steps still occupy several threads.
-static constexpr size_t kTile = 192;
+static constexpr size_t kTile = 384;
 
 bool choleskyLower(double *a, size_t n, unsigned threads) {
   size_t tiles = (n + kTile - 1) / kTile;

@@ -104,11 +104,30 @@ Json LaunchWriter::describeOperand(Value operand, StringRef layer,
                         .first->second}};
 }
 
+/// The kernels for few rows, the number of which is the operand of type index.
+static Json describeAlternatives(fp4::gpu::LaunchOp launch,
+                                 ArrayRef<std::string> names) {
+  auto rows = llvm::find_if(launch.getInputs(), [](Value input) {
+    return input.getType().isIndex();
+  });
+  size_t index = std::distance(launch.getInputs().begin(), rows);
+  Json json = Json::array();
+  for (auto [kernel, limit] :
+       llvm::zip_equal(launch.getAlternativesAttr().getAsRange<SymbolRefAttr>(),
+                       *launch.getLimits()))
+    json.push_back({{"kernel", kernel.getLeafReference().str()},
+                    {"size", names[index]},
+                    {"at_most", limit}});
+  return json;
+}
+
 Json LaunchWriter::describe(fp4::gpu::LaunchOp launch, StringRef layer,
                             ArrayRef<std::string> names) {
   Json json;
   json["kernel"] = launch.getKernelAttr().getLeafReference().str();
   json["layer"] = layer.str();
+  if (launch.getAlternativesAttr())
+    json["alternatives"] = describeAlternatives(launch, names);
   Json &arguments = json["arguments"] = Json::object();
   for (auto [i, operand] : llvm::enumerate(launch.getInputs()))
     arguments[names[i]] = describeOperand(operand, layer, names[i]);

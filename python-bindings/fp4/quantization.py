@@ -19,8 +19,8 @@ from fp4.numerics import Floats, FormatLike, Quantized, _checked, _format
 
 __all__ = ["PRESETS", "TOOL_PRESETS", "Hessian", "QuantizedWeight", "quantize_weight"]
 
-#: The presets, from the cheapest to the best. Those of published tools, bit for
-#: bit, are in TOOL_PRESETS.
+#: The presets, from the cheapest to the best. Those of published tools, up to
+#: the order of float32 sums inside BLAS, are in TOOL_PRESETS.
 PRESETS = ("rtn", "gptq", "mr-gptq", "mr-gptq-plus")
 TOOL_PRESETS = ("fp-quant", "llmcompressor", "modelopt")
 

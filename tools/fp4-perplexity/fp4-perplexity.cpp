@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Model/Host/ModelExport.h"
+#include "../RecipeFlags.h"
 #include "fp4/Model/Host/Perplexity.h"
 #include "fp4/Model/ModelText.h"
 #include "llvm/Support/CommandLine.h"
@@ -54,26 +54,17 @@ static cl::opt<unsigned>
     calibrationSequences("calibration-sequences", cl::init(128),
                          cl::desc("How many of them; default 128"),
                          cl::cat(category));
-static cl::list<std::string>
-    recipes("recipe", cl::CommaSeparated,
-            cl::desc("Quantize blocks first: rtn, rtn-rotated, gptq, mr-gptq, "
-                     "mr-gptq-plus, hadamard-128, best, fp-quant, "
-                     "llmcompressor, modelopt"),
-            cl::value_desc("name,..."), cl::cat(category));
+static const std::string recipeText =
+    "Quantize blocks first: " + model::recipeNameList();
+static cl::list<std::string> recipes("recipe", cl::CommaSeparated,
+                                     cl::desc(recipeText),
+                                     cl::value_desc("name,..."),
+                                     cl::cat(category));
 static cl::list<std::string> formats("format", cl::CommaSeparated,
                                      cl::desc("nvfp4, mxfp4; default nvfp4"),
                                      cl::value_desc("name,..."),
                                      cl::cat(category));
-static cl::opt<std::string> transform(
-    "transform",
-    cl::desc("Instead of that of the recipe: none, hadamard-N, gsr-N, dct-N, "
-             "dst-N or wush-N, N channels per matrix"),
-    cl::value_desc("name"), cl::cat(category));
-static cl::opt<std::string> hessianSource(
-    "hessian",
-    cl::desc("What GPTQ knows of the inputs: full (default), diagonal (second "
-             "moments) or gain (of the norm before)"),
-    cl::value_desc("name"), cl::cat(category));
+static const RecipeFlags flags(category);
 static cl::opt<bool> weightsOnly("weights-only",
                                  cl::desc("Leave activations in float32"),
                                  cl::cat(category));
@@ -95,20 +86,9 @@ static model::PerplexityOptions measureOptions() {
 
 static Expected<model::Recipe> getRecipe(const std::string &name,
                                          const std::string &formatName) {
-  std::optional<numerics::BlockFormat> format =
-      numerics::parseBlockFormat(formatName);
-  if (!format)
-    return Status::error("expected --format of nvfp4 or mxfp4, got '" +
-                         formatName + "'");
-  Expected<model::Recipe> recipe = model::findRecipe(name, *format);
+  Expected<model::Recipe> recipe = flags.makeRecipe(name, formatName);
   if (recipe.ok() && weightsOnly)
     recipe->quantizeActivations = false;
-  if (recipe.ok() && !transform.empty())
-    if (Status status = model::setTransform(*recipe, transform); !status.ok())
-      return status;
-  if (recipe.ok() && !hessianSource.empty())
-    if (Status status = model::setHessian(*recipe, hessianSource); !status.ok())
-      return status;
   return recipe;
 }
 
@@ -161,7 +141,9 @@ static Status measureRecipe(mlir::MLIRContext &context,
   Expected<model::Recipe> recipe = getRecipe(name, format);
   if (!recipe.ok())
     return recipe.status();
-  recipe->transformsOnlyDown = model.config().fusedRotation != 0;
+  if (Status status = flags.applyToLayers(*recipe, model.config());
+      !status.ok())
+    return status;
   double error = 0;
   auto start = std::chrono::steady_clock::now();
   auto blocks =
@@ -188,9 +170,8 @@ static Status measureRecipe(mlir::MLIRContext &context,
     return result.status();
   std::string line;
   llvm::raw_string_ostream(line)
-      << format << " " << name << (transform.empty() ? "" : " " + transform)
-      << (weightsOnly ? " (weights only)" : "") << ": quantized in "
-      << llvm::format("%.0f", seconds.count()) << " s, mean layer error "
+      << format << " " << flags.nameOf(name)
+      << (weightsOnly ? " (weights only)" : "") << ": mean layer error "
       << llvm::format("%.5f", error) << ", ";
   printResult(line, *result);
   return Status::success();
@@ -223,9 +204,12 @@ static Status run() {
   if (!recipes.empty() && model->quantization())
     return Status::error("'" + directory + "' is quantized already");
   if (recipes.empty()) {
+    Expected<model::BlockVariant> variant =
+        model::checkpointVariant(*context, *model, !weightsOnly);
+    if (!variant.ok())
+      return variant.status();
     Expected<model::PerplexityResult> result = model::measurePerplexity(
-        *context, *model, *tokens, measureOptions(),
-        model::checkpointVariant(*model, !weightsOnly));
+        *context, *model, *tokens, measureOptions(), *variant);
     if (!result.ok())
       return result.status();
     printResult("", *result);

@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "fp4/Model/Host/ModelExport.h"
+#include "../RecipeFlags.h"
 #include "fp4/Model/ModelText.h"
 #include "fp4/TensorIO/AtomicFile.h"
 #include "llvm/Support/CommandLine.h"
@@ -38,32 +38,19 @@ static cl::opt<std::string> formatName("format", cl::init("nvfp4"),
                                        cl::desc("nvfp4 (default) or mxfp4"),
                                        cl::value_desc("name"),
                                        cl::cat(category));
-static cl::opt<std::string>
-    recipeName("preset", cl::init("hadamard-128"),
-               cl::desc("rtn, rtn-rotated, gptq, mr-gptq, mr-gptq-plus, "
-                        "hadamard-128 (default), fp-quant, llmcompressor or "
-                        "modelopt"),
-               cl::value_desc("name"), cl::cat(category));
-static cl::list<std::string>
-    overrides("override",
-              cl::desc("Quantize the weights of layers whose names match a "
-                       "regular expression by another preset; may be repeated"),
-              cl::value_desc("pattern=preset"), cl::cat(category));
+static const std::string recipeText =
+    "The recipe (default hadamard-128): " + model::recipeNameList() +
+    "; best is for fp4-perplexity";
+static cl::opt<std::string> recipeName("preset", cl::init("hadamard-128"),
+                                       cl::desc(recipeText),
+                                       cl::value_desc("name"),
+                                       cl::cat(category));
+static const RecipeFlags flags(category);
 static cl::opt<unsigned> fuseRotations(
     "fuse-rotations",
     cl::desc("Only write the float model to -o, with rotations of that many "
              "channels in its weights"),
     cl::value_desc("channels"), cl::cat(category));
-static cl::opt<std::string>
-    transform("transform",
-              cl::desc("Instead of that of the preset: none or hadamard-N, N "
-                       "channels per matrix"),
-              cl::value_desc("name"), cl::cat(category));
-static cl::opt<std::string> hessianSource(
-    "hessian",
-    cl::desc("What GPTQ knows of the inputs: full (default), diagonal (second "
-             "moments) or gain (of the norm before)"),
-    cl::value_desc("name"), cl::cat(category));
 static cl::opt<std::string> calibration("calibration",
                                         cl::desc("Token ids: *.u16 or *.u32"),
                                         cl::value_desc("file"),
@@ -102,20 +89,9 @@ static Status writeText(const model::ModelDirectory &model) {
 }
 
 static Expected<model::ExportOptions> parseOptions() {
-  std::optional<numerics::BlockFormat> format =
-      numerics::parseBlockFormat(formatName);
-  if (!format)
-    return Status::error("expected --format of nvfp4 or mxfp4, got '" +
-                         formatName + "'");
-  Expected<model::Recipe> recipe = model::findRecipe(recipeName, *format);
+  Expected<model::Recipe> recipe = flags.makeRecipe(recipeName, formatName);
   if (!recipe.ok())
     return recipe.status();
-  if (!transform.empty())
-    if (Status status = model::setTransform(*recipe, transform); !status.ok())
-      return status;
-  if (!hessianSource.empty())
-    if (Status status = model::setHessian(*recipe, hessianSource); !status.ok())
-      return status;
   std::optional<model::Layout> layout = model::parseLayout(layoutText);
   if (!layout)
     return Status::error("expected --export of compressed-tensors, fp_quant or "
@@ -129,8 +105,8 @@ static Expected<model::ExportOptions> parseOptions() {
   model::ExportOptions options;
   options.layout = *layout;
   options.recipe = *recipe;
-  options.recipeName = recipeName + (transform.empty() ? "" : " " + transform) +
-                       (hessianSource.empty() ? "" : " " + hessianSource);
+  options.recipeName = flags.nameOf(recipeName);
+  options.overrides.assign(flags.overrides.begin(), flags.overrides.end());
   options.calibration.sequences = sequences;
   options.calibration.sequenceLength = length;
   options.calibration.threads = jobs;
@@ -174,14 +150,9 @@ static Status run() {
   Expected<model::ExportOptions> options = parseOptions();
   if (!options.ok())
     return options.status();
-  options->recipe.transformsOnlyDown = model->config().fusedRotation != 0;
-  for (const std::string &text : overrides) {
-    if (Status status =
-            model::addOverride(options->recipe, model->config(), text);
-        !status.ok())
-      return status;
-    options->overrides.push_back(text);
-  }
+  if (Status status = flags.applyToLayers(options->recipe, model->config());
+      !status.ok())
+    return status;
   Expected<std::vector<int32_t>> tokens =
       model::readTokens(calibration, model->config().vocabularySize);
   if (!tokens.ok())

@@ -18,7 +18,7 @@ import sys
 import torch
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from launcher import Kernel, resolve  # noqa: E402
+from launcher import load, resolve  # noqa: E402
 from timing import timed  # noqa: E402
 
 THRESHOLDS = (0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0)
@@ -104,10 +104,8 @@ class Chain:
     """The launches of an artifact, one after the other."""
 
     def __init__(self, artifact):
-        with open(os.path.join(artifact, "manifest.json")) as file:
-            self.manifest = json.load(file)
-        names = [entry["name"] for entry in self.manifest["kernels"]]
-        self.kernels = [Kernel(artifact, names.index(launch["kernel"])) for launch in self.manifest["launches"]]
+        self.manifest, kernels = load(artifact)
+        self.kernels = [kernels[launch["kernel"]] for launch in self.manifest["launches"]]
 
     def prepare(self, x, tensor_scale):
         """Launch functions and the arrays by argument name."""

@@ -111,7 +111,8 @@ def PrepackWeights : Pass<"fp4-prepack-weights", "::mlir::ModuleOp"> {
     they are, scales in the 128x4 order that the tensor cores read; or, where the
     weight is decoded (next to a float left side, and always on sm_90a), into
     `fp4gpu.from_fragments` of codes in the order of matrix fragments. What
-    libraries do when a model is loaded is done here.
+    libraries do when a model is loaded is done here. Decoded weights of a gated
+    pair are left to `--convert-fp4-to-fp4gpu`, which joins them.
 
     (* example filepath=test/Conversion/FP4ToFP4GPU/prepack-weights.mlir *)
 
@@ -139,7 +140,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     with a schedule for the target, or the one that the attribute
     `fp4gpu.schedule` of the matmul asks for; a remark of the category `fp4gpu`
     says which and why. Equal problems share a kernel; `fp4.layer` moves to the
-    launch.
+    launch. Where only the launch knows the number of rows, it gets more kernels
+    to choose from, for up to 16, 64 and 256 rows, as far as their schedules
+    differ from the one for any number and from each other (`alternatives` of
+    `fp4gpu.launch`).
 
     Tensor scales, bias, activation and the conversion to the result type become
     the kernel's epilogue, and so do operations behind the matmul that work
@@ -149,9 +153,9 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     type, so nothing is rounded differently. Two matmuls of the same input by
     constant weights of the same shape that such an operation joins, as in
     `silu(x * gate^T) * (x * up^T)`, become one kernel of the interleaved weight
-    (`fp4gpu.interleave`).
+    (`fp4gpu.interleave`, or `fp4gpu.to_fragments` of both).
 
-    A bf16 left side and a 4-bit right side are multiplied as bf16, the right
+    A bf16 or f16 left side and a 4-bit right side are multiplied as that, the right
     side going through `fp4gpu.to_fragments`: on sm_90a and sm_120a, with K a
     multiple of the block. On sm_90a, whose tensor cores take no scales, so are
     two 4-bit matrices, after a launch that makes the left one bf16
@@ -163,7 +167,7 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     asked for become a launch of one kernel (`fp4gpu.quantize`), and so does what
     is in front of them, if nothing else uses it: operations element by element,
     a factor for each row that is computed from its sum of squares (RMSNorm), and
-    products of blocks of 16 to 128 columns with given matrices.
+    products of blocks of 16 to 1024 columns with given matrices.
     Those of a format with a tensor scale that give none stay, unless
     `compute-tensor-scales` asks for another kernel ahead that finds the largest
     magnitude (`fp4gpu.amax`). A remark says what was fused, or why there is no
@@ -176,9 +180,10 @@ def ConvertFP4ToFP4GPU : Pass<"convert-fp4-to-fp4gpu", "::mlir::ModuleOp"> {
     the approximate exponential and division of the GPU in `silu` and
     `gelu_tanh` and in front of quantizations, polynomials for `erf`, `exp` and
     `tanh` behind matmuls, and row sums in another order. Leaves alone: matmuls
-    without a kernel (with `require-kernels` they are errors), and quantizations
+    without a kernel (with `require-kernels` they are errors), quantizations
     with random numbers, to 6-bit elements, or with the rule `search` to 8-bit
-    ones.
+    ones, and all that is in a nested module, for a launch finds its kernel in
+    the module next to it: nest the pass to have kernels there.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -226,7 +231,8 @@ def ConvertFP4GPUToNVVM : Pass<"convert-fp4gpu-to-nvvm", "::mlir::ModuleOp"> {
 
     Requires: kernels of the shape that `--convert-fp4-to-fp4gpu` makes, with
     any schedule that fits the target. Guarantees: no `fp4gpu.kernel` is left.
-    Does not lower `scf` and `arith`.
+    Does not lower `scf` and `arith`. Leaves nested modules alone, with their
+    kernels and launches: nest the pass for them.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",

@@ -27,6 +27,9 @@ inline constexpr size_t kNumStages = 4;
 
 /// What happens to the input of a stage at run time.
 struct StageInput {
+  /// The layers of the stage stay as they are in the float model, and so does
+  /// their input: there are no codes for them.
+  bool isKept = false;
   /// block 0: none.
   quantization::BlockTransform transform;
   /// The tensor scale; 1 in formats without.

@@ -48,12 +48,13 @@ std::optional<Layout> parseLayout(std::string_view name);
 /// Whether `layout` can hold what `recipe` makes; the error says what it lacks.
 Status checkLayout(Layout layout, const Recipe &recipe);
 
-/// The tensors of the linear layers of one block.
+/// The tensors of the quantized linear layers of one block.
 TensorMap exportBlock(Layout layout, const ModelConfig &config,
                       const Recipe &recipe, int64_t layer,
                       const QuantizedBlock &block);
 
-/// config.json of the float model with the `quantization_config` added.
+/// config.json of the float model with the `quantization_config` added. The
+/// layers that the recipe keeps are on the layout's list of those to ignore.
 Expected<std::string> exportConfig(Layout layout, const Recipe &recipe,
                                    const std::string &configText);
 
@@ -66,13 +67,23 @@ struct QuantizedConfig {
   /// Whether it stands before down_proj only, as in models with fused
   /// rotations.
   bool transformsOnlyDown = false;
+  /// The layout's list of modules that are not quantized.
+  std::vector<std::string> ignored;
+
+  /// Whether that list has the layer `name`. compressed-tensors lists names,
+  /// and after "re:" POSIX extended regular expressions that match from the
+  /// beginning; modelopt names with shell wildcards; fp_quant names, or the
+  /// beginnings or ends of names.
+  bool ignores(const std::string &name) const;
 };
 
 /// Nothing for the configuration of a float model.
 Expected<std::optional<QuantizedConfig>>
 parseQuantizedConfig(const std::string &configText);
 
-/// The linear layers of one block, from the tensors of a checkpoint.
+/// The linear layers of one block, from the tensors of a checkpoint. Fails if
+/// some but not all layers that read one input are on the list of those to
+/// ignore.
 Expected<QuantizedBlock> importBlock(const QuantizedConfig &quantized,
                                      const ModelConfig &config, int64_t layer,
                                      const CheckpointReader &reader);

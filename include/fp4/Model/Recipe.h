@@ -38,9 +38,9 @@
 #ifndef FP4_MODEL_RECIPE_H
 #define FP4_MODEL_RECIPE_H
 
-#include "fp4/Quantization/BlockTransform.h"
-#include "fp4/Quantization/WeightQuantizer.h"
+#include "fp4/Model/QuantizedBlock.h"
 #include <map>
+#include <set>
 #include <string>
 
 namespace fp4::model {
@@ -59,13 +59,17 @@ struct Recipe {
   TransformKind transform = TransformKind::None;
   quantization::OrthogonalKind orthogonal =
       quantization::OrthogonalKind::Hadamard;
-  /// Channels per matrix of the transform.
+  /// Channels per matrix of the transform; of WUSH, at most: see
+  /// `transformBlockFor`.
   size_t transformBlock = 0;
   /// Of the inputs of a block, transform that of down_proj alone: the weights
   /// of the model carry the other rotations (RotationFusion.h).
   bool transformsOnlyDown = false;
   /// Layers, by name, whose weights are quantized in another way.
   std::map<std::string, quantization::WeightOptions> overrides;
+  /// Layers, by name, that stay in high precision: all that read one input, or
+  /// none of them.
+  std::set<std::string> kept;
   /// False leaves activations in float32.
   bool quantizeActivations = true;
   numerics::ScaleRule activationRule = numerics::ScaleRule::AbsMax;
@@ -82,8 +86,19 @@ struct Recipe {
   double residualShare = 0;
 
   TransformKind transformOf(size_t stage) const {
-    // down_proj is the last stage (QuantizedBlock.h).
-    return transformsOnlyDown && stage != 3 ? TransformKind::None : transform;
+    // down_proj is the last stage.
+    bool isLeftOut = transformsOnlyDown && stage != kNumStages - 1;
+    return isLeftOut ? TransformKind::None : transform;
+  }
+
+  /// Channels per matrix for an input of `cols` channels. WUSH matrices are
+  /// made for each input anyway and are the better the larger they are, so they
+  /// take the largest power of two up to `transformBlock` that divides `cols`.
+  size_t transformBlockFor(size_t cols) const {
+    size_t block = transformBlock;
+    while (transform == TransformKind::WUSH && block > 1 && cols % block != 0)
+      block /= 2;
+    return block;
   }
 
   /// Calibrate each stage of a block (q/k/v, o, gate/up, down) behind the
@@ -106,14 +121,17 @@ inline constexpr std::string_view kRecipeNames[] = {
     "rtn",          "rtn-rotated", "gptq",     "mr-gptq",       "mr-gptq-plus",
     "hadamard-128", "best",        "fp-quant", "llmcompressor", "modelopt"};
 
+/// The names above, in one text.
+std::string recipeNameList();
+
 /// The recipe `name` for NVFP4 or MXFP4. Fails on other formats, and on an
 /// unknown name, listing the known ones.
 Expected<Recipe> findRecipe(std::string_view name,
                             const numerics::BlockFormat &format);
 
 /// Gives `recipe` the transform that `text` names: "none", "hadamard-N",
-/// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix. Fails on
-/// other texts.
+/// "gsr-N", "dct-N", "dst-N" or "wush-N" with N channels per matrix (of WUSH,
+/// at most N). Fails on other texts.
 Status setTransform(Recipe &recipe, std::string_view text);
 
 /// The same for "full", "diagonal" and "gain". Fails on other texts, and on a

@@ -35,6 +35,10 @@
 //
 // A decoded element is thus value * scale / fragmentFactor(...).
 //
+// The same bytes give float16: a register's magnitudes three bits further left
+// are value * 2^-14, 128 * byte is the float16 of scale * 2^6 for UE4M3, and
+// 1024 * (byte mod 32) that of 2^14 relative to the largest for E8M0.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FP4_NUMERICS_FRAGMENTS_H
@@ -52,6 +56,10 @@ inline constexpr size_t kFragmentRows = 64, kFragmentDepth = 64;
 /// E8M0 exponents of a matrix may span this many binades: products with
 /// activations of 2^-60 and more then keep all their bits in float32.
 inline constexpr unsigned kFragmentSpan = 60;
+
+/// And this many for activations of float16: the smallest nonzero element of
+/// the smallest scale is then the smallest float16.
+inline constexpr unsigned kHalfFragmentSpan = 23;
 
 /// A matrix of two E2M1 codes a byte (the even one low) with a scale for each
 /// `blockDepth` elements of a row.
@@ -88,8 +96,9 @@ inline constexpr size_t fragmentBytes(ScaleFormat scaleFormat, size_t rows,
 
 /// What a decoded element has to be multiplied by: 2^8 for UE4M3, the largest
 /// scale of a block that is not zero for E8M0. Nothing if E8M0 scales are NaN
-/// or span more than kFragmentSpan binades.
-std::optional<float> fragmentFactor(const FragmentSource &source);
+/// or more than `span` binades apart.
+std::optional<float> fragmentFactor(const FragmentSource &source,
+                                    unsigned span = kFragmentSpan);
 
 /// Writes fragmentBytes(...) bytes. `source` has a factor.
 void interleaveFragments(const FragmentSource &source, uint8_t *fragments);

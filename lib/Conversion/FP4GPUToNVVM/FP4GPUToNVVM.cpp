@@ -106,10 +106,20 @@ void ConvertFP4GPUToNVVM::runOnOperation() {
       return signalPassFailure();
     ++numLowered;
   }
-  module.walk([&](LaunchOp launch) {
-    launch.setKernelAttr(SymbolRefAttr::get(
+  auto nest = [&](SymbolRefAttr kernel) -> Attribute {
+    return SymbolRefAttr::get(
         device.getSymNameAttr(),
-        FlatSymbolRefAttr::get(launch.getKernelAttr().getLeafReference())));
+        FlatSymbolRefAttr::get(kernel.getLeafReference()));
+  };
+  module.walk([&](LaunchOp launch) {
+    // Another one's kernels are for a run of the pass on that one.
+    if (launch->getParentOfType<ModuleOp>() != module)
+      return;
+    launch.setKernelAttr(cast<SymbolRefAttr>(nest(launch.getKernelAttr())));
+    if (ArrayAttr others = launch.getAlternativesAttr())
+      launch.setAlternativesAttr(ArrayAttr::get(
+          &getContext(),
+          llvm::map_to_vector(others.getAsRange<SymbolRefAttr>(), nest)));
   });
   for (KernelOp kernel : kernels)
     kernel.erase();

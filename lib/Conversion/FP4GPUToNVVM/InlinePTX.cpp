@@ -64,14 +64,17 @@ KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
 //===----------------------------------------------------------------------===//
 
 KernelBuilder::Values warpgroupMma(KernelBuilder &b, ValueRange a, Value base,
-                                   int64_t offset, ValueRange sums, bool isE4M3,
-                                   bool isFirst) {
+                                   int64_t offset, ValueRange sums,
+                                   Type element, bool isFirst) {
+  bool isE4M3 = isa<Float8E4M3FNType>(element);
+  const char *types = isE4M3             ? "k32.f32.e4m3.e4m3 {"
+                      : element.isBF16() ? "k16.f32.bf16.bf16 {"
+                                         : "k16.f32.f16.f16 {";
   int64_t count = sums.size();
   std::string text = "{\n\t.reg .b64 descriptor;\n\tadd.s64 descriptor, $" +
                      std::to_string(count + 4) + ", " + std::to_string(offset) +
                      ";\n\twgmma.mma_async.sync.aligned.m64n" +
-                     std::to_string(2 * count) +
-                     (isE4M3 ? "k32.f32.e4m3.e4m3 {" : "k16.f32.bf16.bf16 {");
+                     std::to_string(2 * count) + types;
   for (int64_t i = 0; i < count; ++i)
     text += (i ? ", $" : "$") + std::to_string(i);
   text += "}, {";

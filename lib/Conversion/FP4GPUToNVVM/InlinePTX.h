@@ -23,15 +23,15 @@ namespace fp4::gpu {
 KernelBuilder::Values waitForTensorLoad(KernelBuilder &b,
                                         mlir::ValueRange registers);
 
-/// wgmma m64nNk16 of bf16, or m64nNk32 of e4m3, with operand A in four
-/// registers, which NVVM's operation does not have. `sums` are the N / 2
-/// accumulators of the lane; neither they nor `a` may be used before a wait.
-/// The descriptor is the sum of `base` and `offset`, added here, out of sight
-/// of LLVM, which would otherwise keep those of all stages in registers.
-/// `isFirst` ignores the values of `sums` and starts from zero.
+/// wgmma m64nNk16 of bf16 or f16, or m64nNk32 of e4m3, as `element` says, with
+/// operand A in four registers, which NVVM's operation does not have. `sums`
+/// are the N / 2 accumulators of the lane; neither they nor `a` may be used
+/// before a wait. The descriptor is the sum of `base` and `offset`, added here,
+/// out of sight of LLVM, which would otherwise keep those of all stages in
+/// registers. `isFirst` ignores the values of `sums` and starts from zero.
 KernelBuilder::Values warpgroupMma(KernelBuilder &b, mlir::ValueRange a,
                                    mlir::Value base, int64_t offset,
-                                   mlir::ValueRange sums, bool isE4M3,
+                                   mlir::ValueRange sums, mlir::Type element,
                                    bool isFirst = false);
 /// `count` sums of zero, written here: LLVM may set constants behind the fence
 /// that has to follow.

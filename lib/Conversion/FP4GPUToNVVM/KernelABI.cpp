@@ -167,7 +167,9 @@ DictionaryAttr KernelSkeleton::describeActivationMap(const TilePlan &tile) {
   return b.getDictionaryAttr({
       named("box", b.getI64ArrayAttr(box)),
       named("data_type",
-            b.getStringAttr(tile.getBits() == 8 ? "uint8" : "bfloat16")),
+            b.getStringAttr(tile.getBits() == 8                  ? "uint8"
+                            : tile.type.getElementType().isF16() ? "float16"
+                                                                 : "bfloat16")),
       named("element_strides",
             b.getI64ArrayAttr(SmallVector<int64_t>(box.size(), 1))),
       named("fill", b.getStringAttr("zero")),
@@ -188,7 +190,7 @@ DictionaryAttr KernelSkeleton::describeArgument(unsigned index) {
     if (tile->source == argument) {
       dim = tile->followsRows ? 0 : 1;
       isScales = !tile->isElements;
-      map = tile->isElements ? tile : nullptr;
+      map = plan.isTensorMap(index) ? tile : nullptr;
     }
   ArrayAttr shape;
   if (isa<MemRefType>(argument.getType()))

@@ -50,6 +50,8 @@ public:
   Value notEqual(Value a, int64_t b);
   Value less(Value a, Value b);
   Value select(Value condition, Value a, Value b);
+  /// The lesser one.
+  Value atMost(Value a, Value b) { return select(less(a, b), a, b); }
   Value extend(Value a);
 
   //===--------------------------------------------------------------------===//
@@ -115,6 +117,12 @@ public:
   void copyTile(Value shared, Value map, mlir::ValueRange coordinates,
                 Value barrier);
   void copyBytes(Value shared, Value global, int64_t bytes, Value barrier);
+  /// cp.async of 4, 8 or 16 bytes, of which the first `present` are read and
+  /// the others zero; what arrives on `barrier` when this thread's copies so
+  /// far are done; and what waits for them.
+  void copyAsync(Value shared, Value global, int64_t bytes, Value present);
+  void barrierArriveAfterCopies(Value barrier);
+  void waitForCopies();
   /// Bytes that nobody reads again: L2 drops them first.
   void streamBytes(Value shared, Value global, Value bytes, Value barrier);
   void barrierArriveExpecting(Value barrier, Value bytes);
@@ -140,12 +148,13 @@ public:
   //===--------------------------------------------------------------------===//
   // mma.sync (NVVMMatrix.cpp)
   //===--------------------------------------------------------------------===//
-  /// m16n8k16 of bf16 by bf16 with f32 accumulators.
-  Values mmaBF16(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange c);
+  /// m16n8k16 of bf16 or f16, `element`, with f32 accumulators.
+  Values mmaPairs(mlir::Type element, mlir::ValueRange a, mlir::ValueRange b,
+                  mlir::ValueRange c);
   /// Byte `index` of `word`, zero-extended.
   Value byteOf(Value word, int64_t index);
-  /// Product of two pairs of bf16, rounded.
-  Value mulBF16x2(Value a, Value b);
+  /// Product of two pairs of bf16 or f16, `element`, rounded.
+  Value mulPairs(mlir::Type element, Value a, Value b);
   /// Four 8x8 matrices of 16-bit entries, one register each.
   Values loadMatrixX4(Value shared);
   /// Four matrices of 8 rows of 16 elements of 4 or 6 bits, which lie together

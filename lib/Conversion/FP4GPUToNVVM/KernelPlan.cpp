@@ -122,16 +122,29 @@ static LogicalResult planTiles(KernelPlan &plan) {
            << "expected 'transposed' iff the schedule is swapped";
   if (plan.lhs.getBits() != 4 || plan.rhs.getBits() != 4)
     plan.lhs.bits = plan.rhs.bits = 8;
+  for (TilePlan *tile : {&plan.lhs, &plan.rhs})
+    tile->isCopiedByLanes =
+        tile->getSourcePitch() % kRowAlignment != 0 ||
+        (tile->isSpread() && tile->getSourceType().getDimSize(1) % 128 != 0);
   // Elements come first: their swizzle wants tiles at multiples of 1024 bytes.
   int64_t offset = 0;
   plan.copiedBytes = 0;
   for (TilePlan *tile : plan.getTiles()) {
     tile->offset = offset;
     offset += tile->getBytes();
-    plan.copiedBytes += tile->getCountedBytes();
+    plan.copiedBytes += tile->isCopiedByLanes ? 0 : tile->getCountedBytes();
   }
   plan.stageBytes = llvm::alignTo(offset, 1024);
   return success();
+}
+
+LogicalResult checkGated(KernelPlan &plan, int64_t columns) {
+  if (!plan.epilogue.getGated() ||
+      (columns % 16 == 0 && !plan.epilogue.getDest().getType().isDynamicDim(1)))
+    return success();
+  return plan.epilogue.emitOpError() << "expected a gated product with a tile "
+                                        "of a multiple of 16 columns and a "
+                                        "static number of columns";
 }
 
 static LogicalResult checkSchedule(KernelPlan &plan) {
@@ -157,19 +170,12 @@ static LogicalResult checkSchedule(KernelPlan &plan) {
            << "expected a tile depth of " << 32 * perByte << ", "
            << 64 * perByte << " or " << 128 * perByte << ", got " << depth;
   for (TilePlan *tile : {&plan.lhs, &plan.rhs})
-    if (tile->isSpread() &&
-        (depth != 128 || tile->getSourceType().getDimSize(1) % 128 != 0))
+    if (tile->isCopiedByLanes &&
+        tile->getSourceType().getDimSize(1) % kLaneCopyElements != 0)
       return plan.kernel.emitOpError()
-             << "expected a tile depth of 128, and matrices of a multiple of "
-                "it, for elements of "
-             << tile->getSourceBits() << " bits that are spread to bytes, got "
-             << depth;
-  if (plan.epilogue.getGated() &&
-      (columns % 16 != 0 || plan.epilogue.getDest().getType().isDynamicDim(1)))
-    return plan.epilogue.emitOpError() << "expected a gated product with a "
-                                          "tile of a multiple of 16 columns "
-                                          "and a static number of columns";
-  return success();
+             << "expected rows of a multiple of " << kLaneCopyElements
+             << " elements, got " << tile->getSourceType();
+  return checkGated(plan, columns);
 }
 
 LogicalResult checkPlainEpilogue(KernelPlan &plan) {
@@ -181,12 +187,23 @@ LogicalResult checkPlainEpilogue(KernelPlan &plan) {
          << plan.arch->name;
 }
 
+LogicalResult checkTensorMaps(KernelPlan &plan) {
+  for (TilePlan *tile : {&plan.lhs, &plan.rhs})
+    if (tile->isCopiedByLanes)
+      return plan.kernel.emitOpError()
+             << "expected rows of a multiple of " << kRowAlignment
+             << " bytes for " << plan.arch->name << ", got "
+             << tile->getSourceType();
+  return success();
+}
+
 LogicalResult checkPlainTiles(KernelPlan &plan) {
   if (!plan.schedule.getBalanced() && !plan.schedule.getPromotion())
     return success();
   return plan.kernel.emitOpError()
          << "expected 'balanced' and 'promotion' only for decoded weights and "
-            "at least 4 warps on sm_90a, got "
+            "at least 4 warps on sm_90a, and 'balanced' for fp4gpu.mma on "
+            "sm_120a, sm_120f and sm_121a, got "
          << plan.schedule;
 }
 

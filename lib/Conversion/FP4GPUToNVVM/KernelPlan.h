@@ -20,6 +20,10 @@
 
 namespace fp4::gpu {
 
+/// Elements that a lane copies at a time where TMA cannot: the smallest block
+/// of scales, so that all of them exist or none.
+inline constexpr int64_t kLaneCopyElements = 16;
+
 /// One tile of a stage.
 struct TilePlan {
   TileType type;
@@ -37,6 +41,11 @@ struct TilePlan {
   /// Bits of an element in shared memory: elements of 4 and 6 bits that meet
   /// others are spread to bytes by TMA (`isSpread`), 16 to 16 bytes.
   unsigned bits;
+
+  /// Whether the lanes of the producer copy the elements by cp.async, for TMA
+  /// takes no such rows: they are no whole 16 bytes, or spread and no whole 128
+  /// elements (CUDA driver API, cuTensorMapEncodeTiled).
+  bool isCopiedByLanes;
 
   /// In shared memory, and what a barrier counts of it (CUTLASS, collective
   /// sm120_blockscaled_mma_tma: without the gaps).
@@ -60,6 +69,10 @@ struct TilePlan {
   unsigned getBits() const { return bits; }
   unsigned getSourceBits() const {
     return type.getElementType().getIntOrFloatBitWidth();
+  }
+  /// Bytes from a row of the matrix to the next one.
+  int64_t getSourcePitch() const {
+    return getSourceType().getDimSize(1) * getSourceBits() / 8;
   }
   bool isSpread() const { return bits != getSourceBits(); }
 };
@@ -100,8 +113,15 @@ struct KernelPlan {
   int64_t getRingBytes() const { return stageBytes * schedule.getStages(); }
   /// Whether argument `index` is passed as a TMA descriptor.
   bool isTensorMap(unsigned index) const {
-    return (lhs.isElements && index == lhs.source.getArgNumber()) ||
-           (rhs.isElements && index == rhs.source.getArgNumber());
+    auto isMapped = [&](const TilePlan &tile) {
+      return tile.isElements && !tile.isCopiedByLanes &&
+             index == tile.source.getArgNumber();
+    };
+    return isMapped(lhs) || isMapped(rhs);
+  }
+  /// Whether all lanes of the producer copy, or else one thread by TMA alone.
+  bool hasLaneCopies() const {
+    return lhs.isCopiedByLanes || rhs.isCopiedByLanes;
   }
   int64_t getSteps() { return pipeline.getSteps(); }
   /// Rows and columns of the accumulators: the tile, transposed if swapped.
@@ -119,9 +139,16 @@ mlir::FailureOr<KernelPlan> planParts(KernelOp kernel, const GPUArch &arch);
 /// Says that the kernel's family cannot quantize results, if it has to.
 mlir::LogicalResult checkPlainEpilogue(KernelPlan &plan);
 
-/// Says that only wgmma with decoded weights shares tiles evenly and promotes
-/// sums, if the schedule asks for either.
+/// Says that the columns of a gated product are not those of two.
+mlir::LogicalResult checkGated(KernelPlan &plan, int64_t columns);
+
+/// Says that the kernel's family does not share tiles evenly nor promote sums,
+/// if the schedule asks for either.
 mlir::LogicalResult checkPlainTiles(KernelPlan &plan);
+
+/// Says that the kernel's family copies elements by TMA alone, if rows of them
+/// are none that TMA takes.
+mlir::LogicalResult checkTensorMaps(KernelPlan &plan);
 
 /// One side of a product: the rows of its tile and, if these are fewer than a
 /// tile of scales has, which part of that they are.

@@ -25,11 +25,6 @@ static constexpr int64_t kBarrierBytes = 8;
 /// 128 rows x 4 scales.
 static constexpr int64_t kScaleTileBytes = 512;
 
-/// `index`, or `last` if that is less.
-static Value atMost(KernelBuilder &b, Value index, Value last) {
-  return b.select(b.less(index, last), index, last);
-}
-
 void KernelSkeleton::emitScalars() {
   gpu::emitScalars(b, plan.kernel, mapping);
 }
@@ -57,9 +52,19 @@ Value KernelSkeleton::tileAddress(const TilePlan &tile, Value stage) {
   return b.at(b.at(shared, b.mul(stage, plan.stageBytes)), tile.offset);
 }
 
+Value KernelSkeleton::swizzledChunk(const TilePlan &tile, Value row,
+                                    Value chunk) {
+  int64_t rowBytes = tile.getRowBytes();
+  Value exchange =
+      b.bitAnd(b.shiftRight(b.mul(row, rowBytes), 7), rowBytes / 16 - 1);
+  return b.mul(b.bitXor(chunk, exchange), 16);
+}
+
 void KernelSkeleton::initRing(int64_t consumerArrivals) {
+  // The thread that announces bytes, and each lane that copies by itself.
+  int64_t producers = plan.hasLaneCopies() ? 33 : 1;
   for (int64_t stage = 0; stage < plan.schedule.getStages(); ++stage) {
-    b.barrierInit(fullBarrier(b.i32(stage)), 1);
+    b.barrierInit(fullBarrier(b.i32(stage)), producers);
     b.barrierInit(emptyBarrier(b.i32(stage)), consumerArrivals);
   }
 }
@@ -94,7 +99,7 @@ std::pair<Value, Value> KernelSkeleton::placeTile(Value tile, Value rowTiles,
   Value inGroup = b.rem(tile, perGroup);
   // The last group may have fewer rows.
   Value left = b.createOrFold<arith::SubIOp>(rowTiles, firstRow);
-  Value groupRows = atMost(b, left, b.i32(kGroup));
+  Value groupRows = b.atMost(left, b.i32(kGroup));
   return {b.add(firstRow, b.rem(inGroup, groupRows)),
           b.div(inGroup, groupRows)};
 }
@@ -104,6 +109,11 @@ void KernelSkeleton::forTiles(
   Value rowTiles = b.ceilDiv(size(0), plan.schedule.getTileM());
   Value columnTiles = b.ceilDiv(size(1), plan.schedule.getTileN());
   Value count = b.createOrFold<arith::MulIOp>(rowTiles, columnTiles);
+  if (plan.schedule.getBalanced())
+    return forShares(count, init, [&](Value index, ValueRange carried) {
+      auto [m, n] = placeTile(index, rowTiles, columnTiles);
+      return body(m, n, carried);
+    });
   int64_t split = plan.schedule.getSplit();
   b.forLoop(b.blockId(), b.mul(count, split), b.gridSize(), init,
             [&](Value index, ValueRange carried) {
@@ -118,7 +128,29 @@ void KernelSkeleton::forTiles(
             });
 }
 
+void KernelSkeleton::forShares(Value tiles, ValueRange init,
+                               function_ref<Values(Value, ValueRange)> body) {
+  int64_t steps = plan.getSteps();
+  shares.emplace(b, b.mul(tiles, steps), plan.gridBlocks);
+  Value begin = shares->begin(b.blockId());
+  Value end = shares->begin(b.add(b.blockId(), 1));
+  b.forLoop(b.div(begin, b.i32(steps)), b.ceilDiv(end, steps), b.i32(1), init,
+            [&](Value index, ValueRange carried) {
+              Value first = b.mul(index, steps);
+              auto fromFirst = [&](Value step) {
+                return b.createOrFold<arith::SubIOp>(step, first);
+              };
+              tile = index;
+              firstStep =
+                  b.select(b.less(first, begin), fromFirst(begin), b.i32(0));
+              endStep = b.atMost(fromFirst(end), b.i32(steps));
+              return body(index, carried);
+            });
+}
+
 std::pair<Value, Value> KernelSkeleton::getSteps() {
+  if (plan.schedule.getBalanced())
+    return {firstStep, endStep};
   int64_t split = plan.schedule.getSplit();
   if (split == 1)
     return {b.i32(0), b.i32(plan.getSteps())};
@@ -162,11 +194,11 @@ void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
     Value rowIndex = b.add(b.mul(index, shape[0]), row);
     if (row > 0 && isRagged(dim))
       rowIndex =
-          atMost(b, rowIndex, b.add(b.ceilDiv(size(dim), kScaleTileRows), -1));
+          b.atMost(rowIndex, b.add(b.ceilDiv(size(dim), kScaleTileRows), -1));
     for (int64_t chunk = 0; chunk < shape[1]; chunk += perCopy) {
       Value chunkIndex = b.add(b.mul(step, shape[1]), chunk);
       if (isRaggedDepth && chunk > 0)
-        chunkIndex = atMost(b, chunkIndex, b.i32(chunks - 1));
+        chunkIndex = b.atMost(chunkIndex, b.i32(chunks - 1));
       Value tileIndex = b.add(b.mul(rowIndex, chunks), chunkIndex);
       b.copyBytes(b.at(shared, (row * shape[1] + chunk) * kScaleTileBytes),
                   b.at(source, b.mul(tileIndex, kScaleTileBytes)),
@@ -175,24 +207,42 @@ void KernelSkeleton::emitCopy(const TilePlan &tile, Value index, Value step,
   }
 }
 
-void KernelSkeleton::emitProducer() {
-  for (TilePlan *tile : plan.getTiles())
-    if (tile->isElements)
-      b.prefetchTensorMap(mapping.lookup(tile->source));
+void KernelSkeleton::emitProducer(Value lane) {
+  auto lead = [&](function_ref<void()> body) {
+    if (!lane)
+      return body();
+    b.ifThen(b.equal(lane, 0), body);
+  };
+  auto isByTMA = [](TilePlan *tile) { return !tile->isCopiedByLanes; };
+  lead([&] {
+    for (TilePlan *tile : plan.getTiles())
+      if (tile->isElements && isByTMA(tile))
+        b.prefetchTensorMap(mapping.lookup(tile->source));
+  });
   // A fresh barrier counts as having completed the phase of parity 1, so the
   // first round over the stages does not wait.
   Values init = {b.i32(0), b.i32(1)};
   forTiles(init, [&](Value m, Value n, ValueRange carried) {
     return forSteps(carried, [&](Value step, ValueRange carried) -> Values {
       RingPosition position{carried[0], carried[1]};
+      auto index = [&](TilePlan *tile) { return tile->followsRows ? m : n; };
       b.barrierWait(emptyBarrier(position.stage), position.parity);
-      b.barrierArriveExpecting(fullBarrier(position.stage), plan.copiedBytes);
+      lead([&] {
+        b.barrierArriveExpecting(fullBarrier(position.stage), plan.copiedBytes);
+        for (TilePlan *tile : llvm::make_filter_range(plan.getTiles(), isByTMA))
+          emitCopy(*tile, index(tile), step, position);
+      });
       for (TilePlan *tile : plan.getTiles())
-        emitCopy(*tile, tile->followsRows ? m : n, step, position);
+        if (!isByTMA(tile))
+          emitLaneCopies(*tile, index(tile), step, position, lane);
+      if (lane)
+        b.barrierArriveAfterCopies(fullBarrier(position.stage));
       position = advance(position);
       return {position.stage, position.parity};
     });
   });
+  if (lane)
+    b.waitForCopies();
 }
 
 //===----------------------------------------------------------------------===//
@@ -221,7 +271,7 @@ void KernelSkeleton::ifWithin(unsigned dim, Value index,
 Value KernelSkeleton::clamp(unsigned dim, Value index, int64_t count) {
   if (!isRagged(dim))
     return index;
-  return atMost(b, index, b.add(resultSize(dim), -count));
+  return b.atMost(index, b.add(resultSize(dim), -count));
 }
 
 /// `count` elements of the array `base` from `index` on.

@@ -13,6 +13,7 @@
 #ifndef FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELSKELETON_H
 #define FP4_LIB_CONVERSION_FP4GPUTONVVM_KERNELSKELETON_H
 
+#include "BalancedShares.h"
 #include "KernelPlan.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -52,6 +53,10 @@ public:
   Value emptyBarrier(Value stage);
   /// Where the stage's copy of `tile` begins.
   Value tileAddress(const TilePlan &tile, Value stage);
+  /// Where in a row of elements its 16-byte `chunk` lies: the swizzle of TMA
+  /// exchanges chunks by the address bits from 7 on, which follow from `row`,
+  /// of the tile or counted from a multiple of eight rows in it.
+  Value swizzledChunk(const TilePlan &tile, Value row, Value chunk);
   /// One thread: prepares the barriers of the ring.
   void initRing(int64_t consumerArrivals);
   RingPosition advance(RingPosition position);
@@ -59,8 +64,8 @@ public:
   //===--------------------------------------------------------------------===//
   // Loops
   //===--------------------------------------------------------------------===//
-  /// The tiles of this block, in order, carrying `init`; with a split, its
-  /// parts of tiles.
+  /// The tiles of this block, in order, carrying `init`; with a split or a
+  /// balanced schedule, its parts of tiles.
   void
   forTiles(mlir::ValueRange init,
            llvm::function_ref<Values(Value m, Value n, mlir::ValueRange)> body);
@@ -69,12 +74,15 @@ public:
   /// The steps of a tile's pipeline.
   Values forSteps(mlir::ValueRange init,
                   llvm::function_ref<Values(Value k, mlir::ValueRange)> body);
-  /// In `forTiles`: the number of the tile, row by row, and, with a split, of
-  /// the part of its depth.
+  /// In `forTiles`: the number of the tile, with a split row by row, and of the
+  /// part of its depth.
   Value getTile() { return tile; }
   Value getPart() { return part; }
-  /// The part of the one thread that fills the ring.
-  void emitProducer();
+  /// The steps of all tiles, of a balanced schedule, and how they are shared.
+  BalancedShares &getShares() { return *shares; }
+  /// The part of the one thread that fills the ring, or, given its `lane`, of
+  /// each in a warp, for plans with copies by lanes.
+  void emitProducer(Value lane = {});
 
   //===--------------------------------------------------------------------===//
   // Epilogue
@@ -114,11 +122,17 @@ public:
   Value lookup(Value argument) { return mapping.lookup(argument); }
 
 private:
+  /// The parts of tiles of this block's share of all steps.
+  void forShares(Value tiles, mlir::ValueRange init,
+                 llvm::function_ref<Values(Value tile, mlir::ValueRange)> body);
   /// Row and column of the `tile`-th tile of the grid.
   std::pair<Value, Value> placeTile(Value tile, Value rowTiles,
                                     Value columnTiles);
   void emitCopy(const TilePlan &tile, Value index, Value step,
                 RingPosition position);
+  /// The same for elements that lanes copy (LaneCopies.cpp).
+  void emitLaneCopies(const TilePlan &tile, Value index, Value step,
+                      RingPosition position, Value lane);
   Value resultIndex(Value row, Value column);
   Value loadVector(Value base, Value index, int64_t count);
   mlir::DictionaryAttr describeArgument(unsigned index);
@@ -131,7 +145,8 @@ private:
   KernelPlan &plan;
   KernelBuilder &b;
   mlir::Operation *function = nullptr;
-  Value shared, workspace, tile, part;
+  Value shared, workspace, tile, part, firstStep, endStep;
+  std::optional<BalancedShares> shares;
   /// Kernel arguments and scalars to their device values.
   mlir::IRMapping mapping;
 };

@@ -59,14 +59,25 @@ Values KernelBuilder::loadSpreadMatrixX4(Value shared, unsigned bits) {
   return registers;
 }
 
-Values KernelBuilder::mmaBF16(ValueRange a, ValueRange b, ValueRange c) {
-  std::array<NVVM::MMATypes, 2> bf16 = {NVVM::MMATypes::bf16,
-                                        NVVM::MMATypes::bf16};
+Values KernelBuilder::mmaPairs(Type element, ValueRange a, ValueRange b,
+                               ValueRange c) {
+  bool isBF16 = element.isBF16();
+  NVVM::MMATypes type = isBF16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  std::array<NVVM::MMATypes, 2> types = {type, type};
   std::array<NVVM::MMALayout, 2> layouts = {NVVM::MMALayout::row,
                                             NVVM::MMALayout::col};
-  Value result = NVVM::MmaOp::create(*this, repeatedStruct(getF32Type(), 4), a,
-                                     b, c, ArrayRef<int64_t>{16, 8, 16},
-                                     std::nullopt, std::nullopt, bf16, layouts);
+  // NVVM has registers of bf16 as i32, those of f16 as vectors.
+  auto toRegisters = [&](ValueRange words) -> Values {
+    if (isBF16)
+      return Values(words);
+    Type pair = VectorType::get(2, element);
+    return llvm::map_to_vector(words, [&](Value word) -> Value {
+      return LLVM::BitcastOp::create(*this, pair, word);
+    });
+  };
+  Value result = NVVM::MmaOp::create(
+      *this, repeatedStruct(getF32Type(), 4), toRegisters(a), toRegisters(b), c,
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt, types, layouts);
   return extractAll(*this, result);
 }
 
@@ -77,8 +88,8 @@ Value KernelBuilder::byteOf(Value word, int64_t index) {
                                  NVVM::PermuteMode::DEFAULT);
 }
 
-Value KernelBuilder::mulBF16x2(Value a, Value b) {
-  Type pair = VectorType::get(2, getBF16Type());
+Value KernelBuilder::mulPairs(Type element, Value a, Value b) {
+  Type pair = VectorType::get(2, element);
   Value product = arith::MulFOp::create(
       *this, LLVM::BitcastOp::create(*this, pair, a).getResult(),
       LLVM::BitcastOp::create(*this, pair, b).getResult());

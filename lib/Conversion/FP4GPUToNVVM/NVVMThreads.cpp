@@ -129,6 +129,22 @@ void KernelBuilder::streamBytes(Value shared, Value global, Value bytes,
       *this, shared, global, barrier, bytes, Value(), i64(kEvictFirst));
 }
 
+void KernelBuilder::copyAsync(Value shared, Value global, int64_t bytes,
+                              Value present) {
+  auto cache = bytes == 16 ? NVVM::LoadCacheModifierKind::CG
+                           : NVVM::LoadCacheModifierKind::CA;
+  NVVM::CpAsyncOp::create(*this, shared, global, bytes, cache, present);
+}
+
+void KernelBuilder::barrierArriveAfterCopies(Value barrier) {
+  NVVM::CpAsyncMBarrierArriveOp::create(*this, barrier, /*noinc=*/true);
+}
+
+void KernelBuilder::waitForCopies() {
+  NVVM::CpAsyncCommitGroupOp::create(*this);
+  NVVM::CpAsyncWaitGroupOp::create(*this, 0);
+}
+
 void KernelBuilder::launchDependents() {
   NVVM::GriddepcontrolOp::create(*this,
                                  NVVM::GridDepActionKind::launch_dependents);

@@ -112,14 +112,17 @@ FailureOr<QuantizeProblem> getQuantizeProblem(Operation *op,
         << "expected a format with a name, got " << format;
     return failure();
   }
-  if (numerics::elementBits(format.getBlockFormat().element) == 6)
-    return fail("expected elements of 4 or 8 bits, got 6");
+  if (numerics::elementBits(format.getBlockFormat().element) == 6 &&
+      problem.type.getNumCols() % 64 != 0)
+    return fail("expected a multiple of 64 columns of 6-bit elements, got " +
+                Twine(problem.type.getNumCols()));
   if (llvm::any_of(problem.type.getShape(), [](int64_t size) {
         return size == 0 || size >= int64_t(1) << 31;
       }))
     return fail("expected a matrix that is not empty, of sizes below 2^31");
   if (problem.rule == ScaleRule::Search && !isKernelFormat(format))
-    return fail("expected another scale rule than search for 8-bit elements");
+    return fail("expected another scale rule than search for elements of more "
+                "than 4 bits");
   return problem;
 }
 

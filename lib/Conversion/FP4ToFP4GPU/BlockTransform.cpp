@@ -51,7 +51,7 @@ template <typename OpTy> static bool reshapesColumns(OpTy op) {
 
 static bool isMatrix(RankedTensorType type, int64_t columns, int64_t block) {
   if (!type || !type.getElementType().isF32() || !llvm::isPowerOf2_64(block) ||
-      block < 16 || block > 128)
+      block < 16 || block > 1024)
     return false;
   return type.getShape() == ArrayRef<int64_t>({block, block}) ||
          type.getShape() == ArrayRef<int64_t>({columns / block, block, block});

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Operands and pipeline of the kernels of bf16 or e4m3 activations and FP4
+// Operands and pipeline of the kernels of bf16, f16 or e4m3 activations and FP4
 // weights. The weight is interleaved (fp4gpu.to_fragments), so that a tile of
 // it is a run of whole units.
 //
@@ -31,25 +31,30 @@ protected:
   void describeOperands(NamedAttrList &meaning) override;
 
 private:
-  unsigned lhs, rhs, factor, lhsFactor;
+  unsigned lhs, rhs, rhsFactors[2], lhsFactor;
 };
 } // namespace
 
 void DecodeKernelWriter::declareOperands() {
   auto matrix = MicroscaledTensorType::get(
+      b.getContext(), {problem.getProductColumns(), problem.depth},
+      problem.format);
+  auto part = MicroscaledTensorType::get(
       b.getContext(), {problem.columns, problem.depth}, problem.format);
-  Type element = problem.isFolded ? Type(Float8E4M3FNType::get(b.getContext()))
-                                  : Type(b.getBF16Type());
-  lhs = declare("lhs", MemRefType::get({problem.rows, problem.depth}, element));
+  lhs = declare(
+      "lhs", MemRefType::get({problem.rows, problem.depth}, problem.lhsType));
   auto declareTensor = [&](StringRef name, RankedTensorType type) {
     return declare(name,
                    MemRefType::get(type.getShape(), type.getElementType()));
   };
   rhs = declareTensor("rhs", getFragmentsType(matrix, problem.isFolded));
-  factor = declareTensor("rhs_factor",
-                         getFragmentFactorType(matrix, problem.isFolded));
-  if (problem.isFolded)
-    columnFactor = factor;
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    rhsFactors[i] =
+        declareTensor(i == 0 ? "rhs_factor" : "second_factor",
+                      getFragmentFactorType(part, problem.isFolded));
+    if (problem.isFolded)
+      columnFactors[i] = rhsFactors[i];
+  }
   if (problem.hasLhsFactor)
     lhsFactor =
         declare("lhs_tensor_scale", MemRefType::get({}, b.getF32Type()));
@@ -58,11 +63,14 @@ void DecodeKernelWriter::declareOperands() {
 void DecodeKernelWriter::emitFactors() {
   if (problem.isFolded)
     return;
-  factors[0] = memref::LoadOp::create(b, argument(factor), ValueRange());
-  if (problem.hasLhsFactor)
-    factors[0] = arith::MulFOp::create(
-        b, factors[0],
-        memref::LoadOp::create(b, argument(lhsFactor), ValueRange()));
+  for (unsigned i = 0; i < getProducts(); ++i) {
+    factors[i] =
+        memref::LoadOp::create(b, argument(rhsFactors[i]), ValueRange());
+    if (problem.hasLhsFactor)
+      factors[i] = arith::MulFOp::create(
+          b, factors[i],
+          memref::LoadOp::create(b, argument(lhsFactor), ValueRange()));
+  }
 }
 
 Value DecodeKernelWriter::emitPipeline(Value m, Value n) {

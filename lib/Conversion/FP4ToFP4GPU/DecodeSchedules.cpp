@@ -32,12 +32,10 @@ static constexpr int64_t kMultiprocessors = 132;
 /// them.
 static ScheduleAttr chooseStream(const MatmulProblem &problem,
                                  const GPUArch &arch) {
-  int64_t rows = problem.hasDynamicRows() ? 16
-                 : problem.rows <= 8      ? 8
-                 : problem.rows <= 16     ? 16
-                                          : 32;
+  bool isMany = problem.hasDynamicRows() || problem.rows > 16;
+  int64_t rows = isMany ? 32 : problem.rows <= 8 ? 8 : 16;
   int64_t units = llvm::divideCeil(problem.depth, kUnit);
-  int64_t tiles = llvm::divideCeil(problem.columns, kUnit);
+  int64_t tiles = llvm::divideCeil(problem.getProductColumns(), kUnit);
   bool isSplit = arch.family == GPUFamily::SM90 && units > 1 &&
                  2 * tiles <= kMultiprocessors;
   bool isShared = arch.family == GPUFamily::SM90 && rows <= 16 &&
@@ -116,14 +114,15 @@ static ScheduleAttr chooseWarpgroups(const MatmulProblem &problem,
       divisions.push_back({128, 128, true});
   } else {
     int64_t rows = problem.rows <= 32 ? 32 : problem.rows <= 64 ? 64 : 128;
-    bool isWide = rows < 128 && problem.columns >= (rows == 32 ? 8192 : 16384);
+    bool isWide = rows < 128 &&
+                  problem.getProductColumns() >= (rows == 32 ? 8192 : 16384);
     int64_t columns = isWide ? 256 : 128;
     divisions = {{rows, columns}, {rows, columns, true}};
   }
   auto countTiles = [&](const Division &division) {
     return static_cast<int64_t>(
         llvm::divideCeil(problem.rows, division.rows) *
-        llvm::divideCeil(problem.columns, division.columns));
+        llvm::divideCeil(problem.getProductColumns(), division.columns));
   };
   const Division &first = divisions.front();
   int64_t tiles = countTiles(first);
@@ -145,17 +144,15 @@ ScheduleChoice chooseDecodeSchedule(const MatmulProblem &problem,
   constexpr int64_t kFewRows = 16, kManyRows = 1024;
   if (problem.schedule)
     return {problem.schedule, "fp4gpu.schedule asks for it"};
-  if (problem.isFolded && problem.hasDynamicRows()) {
-    MatmulProblem many = problem;
-    many.rows = kManyRows;
-    return {chooseWarpgroups(many, arch), "8-bit products: by wgmma"};
-  }
-  if (!problem.isFolded &&
-      (arch.family != GPUFamily::SM90 || problem.hasDynamicRows() ||
-       problem.rows <= kFewRows))
+  MatmulProblem known = problem;
+  if (problem.hasDynamicRows())
+    known.rows = kManyRows;
+  if (problem.isFolded)
+    return {chooseWarpgroups(known, arch), "8-bit products: by wgmma"};
+  if (arch.family != GPUFamily::SM90 || known.rows <= kFewRows)
     return {chooseStream(problem, arch),
             "the weight streams through all warps"};
-  return {chooseWarpgroups(problem, arch),
+  return {chooseWarpgroups(known, arch),
           "more than 16 rows: the weight is decoded ahead of wgmma"};
 }
 

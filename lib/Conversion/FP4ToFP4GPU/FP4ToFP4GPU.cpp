@@ -39,8 +39,8 @@ struct ConvertFP4ToFP4GPU
   void runOnOperation() override;
 
 private:
-  ScheduleChoice choose(const MatmulProblem &problem);
-  KernelOp getKernel(const MatmulProblem &problem, FusedMatmul &fused);
+  FlatSymbolRefAttr getKernel(const MatmulProblem &problem,
+                              const ScheduleChoice &choice, FusedMatmul &fused);
   fp4::QuantizeOp getQuantization(const MatmulProblem &problem,
                                   FusedMatmul &fused);
   SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
@@ -63,60 +63,26 @@ static std::string print(Attribute attribute) {
 }
 
 //===----------------------------------------------------------------------===//
-// Pairs
-//===----------------------------------------------------------------------===//
-
-static bool isConstantWeight(Value weight) {
-  Operation *source = weight.getDefiningOp();
-  if (isa_and_present<fp4::ConstantOp>(source))
-    return true;
-  return isa_and_present<UnprepackOp>(source) &&
-         llvm::all_of(source->getOperands(), [](Value part) {
-           return matchPattern(part, m_Constant());
-         });
-}
-
-/// Whether two matmuls read the same input through constant weights of the same
-/// shape, so that one kernel can do both.
-static bool isPair(fp4::MatmulOp first, fp4::MatmulOp second) {
-  std::string reason;
-  return first != second && first.getLhs() == second.getLhs() &&
-         first->getBlock() == second->getBlock() &&
-         first.getRhs().getType() == second.getRhs().getType() &&
-         first.getType() == second.getType() &&
-         first->getAttr(kScheduleAttrName) ==
-             second->getAttr(kScheduleAttrName) &&
-         isConstantWeight(first.getRhs()) &&
-         isConstantWeight(second.getRhs()) &&
-         succeeded(getMatmulProblem(first, reason)) &&
-         succeeded(getMatmulProblem(second, reason));
-}
-
-//===----------------------------------------------------------------------===//
 // Kernels and launches
 //===----------------------------------------------------------------------===//
 
-ScheduleChoice ConvertFP4ToFP4GPU::choose(const MatmulProblem &problem) {
-  return problem.decodesWeight ? chooseDecodeSchedule(problem, *arch)
-                               : chooseSchedule(problem, *arch);
-}
-
-KernelOp ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
-                                       FusedMatmul &fused) {
+FlatSymbolRefAttr ConvertFP4ToFP4GPU::getKernel(const MatmulProblem &problem,
+                                                const ScheduleChoice &choice,
+                                                FusedMatmul &fused) {
   ModuleOp module = getOperation();
-  ScheduleChoice choice = choose(problem);
   auto builder = OpBuilder::atBlockEnd(module.getBody());
   auto create = problem.decodesWeight ? createDecodeKernel : createMatmulKernel;
   auto [kernel, isNew] =
       reuseKernel(module, create(builder, fused, problem, choice.schedule));
+  auto symbol = FlatSymbolRefAttr::get(kernel.getSymNameAttr());
   if (!isNew)
-    return kernel;
+    return symbol;
   ++numKernels;
   remark::passed(fused.matmul.getLoc(),
                  remark::RemarkOpts::name("schedule").category("fp4gpu"))
       << kernel.getSymName() << ": " << print(choice.schedule) << ", "
       << choice.reason;
-  return kernel;
+  return symbol;
 }
 
 /// The elements, scales and tensor scale of a matrix.
@@ -162,8 +128,9 @@ SmallVector<Value> ConvertFP4ToFP4GPU::prepareDecodeOperands(
                    remark::RemarkOpts::name("fallback").category("fp4gpu"))
         << "multiplied as bf16, not as f8E4M3FN: " + problem.fallback;
   SmallVector<Value> operands = {lhs.matrix}, fragments;
-  builder.createOrFold<ToFragmentsOp>(fragments, matmul.getLoc(),
-                                      matmul.getRhs(), problem.isFolded);
+  Value second = fused.second ? fused.second.getRhs() : Value();
+  builder.createOrFold<ToFragmentsOp>(
+      fragments, matmul.getLoc(), matmul.getRhs(), second, problem.isFolded);
   llvm::append_range(operands, fragments);
   if (lhs.factor)
     operands.push_back(lhs.factor);
@@ -193,27 +160,44 @@ static void replaceQuantization(OpBuilder &builder, fp4::QuantizeOp quantize,
   replacePrepacked(quantize, parts, rows);
 }
 
-/// The quantization of the result, if a kernel of the chosen schedule has whole
-/// blocks of results in each warp, or null.
+/// Whether each warp of that schedule has whole blocks of results.
+static bool hasWholeBlocks(ScheduleAttr schedule, const MatmulProblem &problem,
+                           fp4::QuantizeOp quantize) {
+  int64_t columns =
+      schedule.getTileN() / schedule.getWarpsN() / (problem.isGated ? 2 : 1);
+  int64_t block = quantize.getType().getFormat().getBlockCols();
+  return columns > 0 && columns % block == 0;
+}
+
+/// The quantization of the result, if the kernel can do it, or null.
 fp4::QuantizeOp
 ConvertFP4ToFP4GPU::getQuantization(const MatmulProblem &problem,
                                     FusedMatmul &fused) {
   if (problem.decodesWeight || arch->family != GPUFamily::SM120)
     return {};
   fp4::QuantizeOp quantize = findQuantization(fused);
-  if (!quantize)
-    return {};
-  ScheduleAttr schedule = choose(problem).schedule;
-  int64_t columns =
-      schedule.getTileN() / schedule.getWarpsN() / (problem.isGated ? 2 : 1);
-  int64_t block = quantize.getType().getFormat().getBlockCols();
-  return columns > 0 && columns % block == 0 ? quantize : fp4::QuantizeOp();
+  bool canQuantize =
+      quantize && hasWholeBlocks(chooseSchedule(problem, *arch).schedule,
+                                 problem, quantize);
+  return canQuantize ? quantize : fp4::QuantizeOp();
 }
 
 void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
                                 FusedMatmul &fused) {
   fused.quantize = getQuantization(problem, fused);
-  KernelOp kernel = getKernel(problem, fused);
+  FlatSymbolRefAttr kernel =
+      getKernel(problem, chooseSchedule(problem, *arch), fused);
+  SmallVector<Attribute> alternatives;
+  SmallVector<int64_t> limits;
+  for (const RowRange &range : chooseRowRanges(problem, *arch)) {
+    if (fused.quantize &&
+        !hasWholeBlocks(range.choice.schedule, problem, fused.quantize))
+      continue;
+    MatmulProblem few = problem;
+    few.mostRows = range.mostRows;
+    alternatives.push_back(getKernel(few, range.choice, fused));
+    limits.push_back(range.mostRows);
+  }
   Operation *last = fused.getLast();
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
@@ -238,9 +222,11 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   if (fused.quantize)
     results = {getPrepackedElementsType(fused.quantize.getType()),
                getPrepackedScalesType(fused.quantize.getType())};
-  auto launch = LaunchOp::create(
-      builder, loc, results, FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
-      operands);
+  auto launch = LaunchOp::create(builder, loc, results, kernel, operands);
+  if (!alternatives.empty()) {
+    launch.setAlternativesAttr(builder.getArrayAttr(alternatives));
+    launch.setLimits(limits);
+  }
   launch->setDiscardableAttrs(
       llvm::to_vector(fused.matmul->getDiscardableAttrs()));
   launch->removeDiscardableAttr(kScheduleAttrName);
@@ -266,7 +252,7 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
 bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
                                    bool inPairs) {
   for (fp4::MatmulOp matmul : matmuls) {
-    if (done.contains(matmul) || (inPairs && isDecodeMatmul(matmul, *arch)))
+    if (done.contains(matmul))
       continue;
     std::string reason;
     FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
@@ -277,13 +263,13 @@ bool ConvertFP4ToFP4GPU::launchAll(ArrayRef<fp4::MatmulOp> matmuls,
       return false;
     }
     FusedMatmul fused = fuseTail(matmul, [&](fp4::MatmulOp a, fp4::MatmulOp b) {
-      return inPairs && isPair(a, b);
+      return inPairs && isGatedPair(a, b, *arch);
     });
     if (inPairs && !fused.second)
       continue;
     if (fused.second)
       problem =
-          getGatedProblem(*problem, *getMatmulProblem(fused.second, reason));
+          getGatedProblem(*problem, *getProblem(fused.second, *arch, reason));
     launch(*problem, fused);
   }
   return true;

@@ -117,8 +117,9 @@ Value KernelWriter::emitProduct(unsigned product, Value x, Value bias) {
 
 void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   SmallVector<Value> vectors;
-  if (columnFactor)
-    vectors.push_back(argument(*columnFactor));
+  for (std::optional<unsigned> factor : columnFactors)
+    if (factor)
+      vectors.push_back(argument(*factor));
   for (unsigned i = 0; i < getProducts(); ++i)
     if (getBiasType(i))
       vectors.push_back(argument(biases[i]));
@@ -147,8 +148,9 @@ void KernelWriter::emitEpilogue(Value sum, Value m, Value n) {
   auto operands = llvm::to_vector_of<Value>(body->getArguments());
   SmallVector<Value> results;
   size_t next = getProducts();
-  if (columnFactor)
-    factors[0] = operands[next++];
+  for (unsigned i = 0; i < getProducts(); ++i)
+    if (columnFactors[i])
+      factors[i] = operands[next++];
   for (unsigned i = 0; i < getProducts(); ++i) {
     Value bias = getBiasType(i) ? operands[next++] : Value();
     results.push_back(emitProduct(i, operands[i], bias));

@@ -60,8 +60,8 @@ protected:
   KernelOp kernel;
   /// What each product is multiplied with, null without.
   Value factors[2];
-  /// Or an argument with a factor for each column of the first product.
-  std::optional<unsigned> columnFactor;
+  /// Or arguments with a factor for each column.
+  std::optional<unsigned> columnFactors[2];
   /// The tensor scale of a quantized result, null without.
   Value outFactor;
 

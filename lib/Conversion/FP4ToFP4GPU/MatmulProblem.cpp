@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatmulProblem.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -29,8 +30,11 @@ std::string MatmulProblem::getName() const {
   os << "matmul_" << format.getName() << "_";
   if (weightFormat != format)
     os << weightFormat.getName() << "_";
-  os << (hasDynamicRows() ? "m" : std::to_string(rows)) << "x" << columns << "x"
-     << depth << "_" << resultType;
+  if (hasDynamicRows())
+    os << "m" << (mostRows ? std::to_string(mostRows) : "");
+  else
+    os << rows;
+  os << "x" << columns << "x" << depth << "_" << resultType;
   if (biasType)
     os << "_bias_" << biasType;
   if (activation != Activation::None)
@@ -55,7 +59,10 @@ std::string MatmulProblem::getName() const {
                : "")
        << (schedule.getBalanced() ? "_balanced" : "");
   if (decodesWeight)
-    os << (isFolded ? "_e4m3" : "_bf16") << (hasLhsFactor ? "_scaled" : "");
+    os << (isFolded          ? "_e4m3"
+           : lhsType.isF16() ? "_f16"
+                             : "_bf16")
+       << (hasLhsFactor ? "_scaled" : "");
   return text;
 }
 
@@ -69,10 +76,6 @@ static bool isServed(FormatAttr format) {
   return isPrepackedFormat(format) && block.blockCols == expected &&
          !format.getName().empty();
 }
-
-/// What TMA takes at once of elements that it spreads to bytes (CUDA driver
-/// API, CU_TENSOR_MAP_DATA_TYPE_16U4_ALIGN16B).
-static constexpr int64_t kPaddedDepth = 128;
 
 /// MX formats of any two elements meet in one instruction, the others only
 /// themselves.
@@ -145,16 +148,6 @@ FailureOr<MatmulProblem> getMatmulProblem(MatmulOp matmul,
   if (failed(problem))
     return failure();
   problem->format = lhs.getFormat();
-  bool isPadded =
-      problem->usesBytes() && (getElementBits(lhs.getFormat()) < 8 ||
-                               getElementBits(rhs.getFormat()) < 8);
-  if (isPadded && problem->depth % kPaddedDepth != 0) {
-    reason =
-        "expected K to be a multiple of 128, in which TMA spreads elements "
-        "of 4 or 6 bits to bytes, got " +
-        std::to_string(problem->depth);
-    return failure();
-  }
   int64_t least = 4 * problem->format.getBlockCols();
   if (!problem->schedule || problem->schedule.getTileK() % least == 0)
     return problem;
@@ -194,13 +187,16 @@ static LogicalResult chooseType(MatmulOp matmul, const GPUArch &arch,
   auto rhs = cast<MicroscaledTensorType>(matmul.getRhs().getType());
   if (!isDecodable(rhs.getFormat()))
     return failure();
+  problem.lhsType = BFloat16Type::get(matmul.getContext());
   if (auto matrix = dyn_cast<MicroscaledTensorType>(lhs)) {
     problem.isWidened = problem.hasLhsFactor = true;
     return success(isDecodable(matrix.getFormat()));
   }
   Type element = cast<RankedTensorType>(lhs).getElementType();
-  if (element.isBF16())
+  if (element.isBF16() || element.isF16()) {
+    problem.lhsType = element;
     return success();
+  }
   if (!isa<Float8E4M3FNType>(element) || arch.family != GPUFamily::SM90)
     return failure();
   if (!hasFragments(rhs.getFormat(), /*isFolded=*/true))
@@ -210,6 +206,8 @@ static LogicalResult chooseType(MatmulOp matmul, const GPUArch &arch,
                        "apart, or NaN";
   problem.isWidened = !problem.fallback.empty();
   problem.isFolded = !problem.isWidened;
+  if (problem.isFolded)
+    problem.lhsType = element;
   return success();
 }
 
@@ -219,8 +217,8 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul, const GPUArch &arch,
   if (failed(chooseType(matmul, arch, kind))) {
     StringRef expected =
         arch.family == GPUFamily::SM90
-            ? "a left side of bf16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4"
-            : "a bf16 left side";
+            ? "a left side of bf16, f16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4"
+            : "a left side of bf16 or f16";
     llvm::raw_string_ostream(reason)
         << "expected " << expected
         << " and a right side of #fp4.nvfp4 or #fp4.mxfp4, got "
@@ -236,6 +234,7 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul, const GPUArch &arch,
   problem->isWidened = kind.isWidened;
   problem->hasLhsFactor = kind.hasLhsFactor;
   problem->fallback = kind.fallback;
+  problem->lhsType = kind.lhsType;
   ScheduleAttr schedule = problem->schedule;
   int64_t depth = getFragmentUnitDepth(problem->isFolded);
   if (schedule &&
@@ -244,9 +243,11 @@ FailureOr<MatmulProblem> getDecodeProblem(MatmulOp matmul, const GPUArch &arch,
              std::to_string(depth) + " of the depth";
     return failure();
   }
-  if (!problem->isFolded && isOutsideFragmentRange(matmul.getRhs())) {
-    reason = "expected scales of the weight that are no NaN and at most 60 "
-             "binades apart";
+  bool isHalf = problem->lhsType.isF16();
+  if (!problem->isFolded &&
+      isOutsideFragmentRange(matmul.getRhs(), /*isFolded=*/false, isHalf)) {
+    reason = "expected scales of the weight that are no NaN and at most " +
+             std::string(isHalf ? "23" : "60") + " binades apart";
     return failure();
   }
   return problem;
@@ -260,6 +261,39 @@ FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
     return getDecodeProblem(matmul, arch, reason);
   reason = "expected two microscaled operands";
   return failure();
+}
+
+static bool isConstantWeight(Value weight, bool decodes) {
+  Operation *source = weight.getDefiningOp();
+  if (isa_and_present<ConstantOp>(source))
+    return true;
+  return !decodes && isa_and_present<UnprepackOp>(source) &&
+         llvm::all_of(source->getOperands(), [](Value part) {
+           return matchPattern(part, m_Constant());
+         });
+}
+
+bool isGatedPair(MatmulOp first, MatmulOp second, const GPUArch &arch) {
+  bool decodes = isDecodeMatmul(first, arch);
+  bool isAlike =
+      first != second && first.getLhs() == second.getLhs() &&
+      first->getBlock() == second->getBlock() &&
+      first.getRhs().getType() == second.getRhs().getType() &&
+      first.getType() == second.getType() &&
+      first->getAttr(kScheduleAttrName) == second->getAttr(kScheduleAttrName) &&
+      isConstantWeight(first.getRhs(), decodes) &&
+      isConstantWeight(second.getRhs(), decodes);
+  if (!isAlike)
+    return false;
+  std::string reason;
+  FailureOr<MatmulProblem> problem = getProblem(first, arch, reason);
+  FailureOr<MatmulProblem> other = getProblem(second, arch, reason);
+  if (failed(problem) || failed(other))
+    return false;
+  return !decodes ||
+         (problem->isFolded == other->isFolded &&
+          !isOutsideFragmentRange({first.getRhs(), second.getRhs()},
+                                  problem->isFolded, problem->lhsType.isF16()));
 }
 
 MatmulProblem getGatedProblem(const MatmulProblem &first,

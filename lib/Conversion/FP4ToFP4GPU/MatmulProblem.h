@@ -52,8 +52,14 @@ struct MatmulProblem {
   /// Whether the left side becomes bf16 ahead of the kernel (WidenedInput.h),
   /// and whether the products then still have a factor for it.
   bool isWidened = false, hasLhsFactor = false;
+  /// Of a product with a decoded weight: in which type both sides are, bf16,
+  /// f16 or f8E4M3FN.
+  mlir::Type lhsType;
   /// Why the left side is widened although it has an instruction, or empty.
   std::string fallback;
+
+  /// Of dynamic rows: for up to how many of them the kernel is; 0: any number.
+  int64_t mostRows = 0;
 
   /// A symbol name that tells kernels apart.
   std::string getName() const;
@@ -83,6 +89,10 @@ getDecodeProblem(MatmulOp matmul, const GPUArch &arch, std::string &reason);
 mlir::FailureOr<MatmulProblem> getProblem(MatmulOp matmul, const GPUArch &arch,
                                           std::string &reason);
 
+/// Whether two matmuls read the same input through constant weights of the same
+/// shape, so that one kernel can do both.
+bool isGatedPair(MatmulOp first, MatmulOp second, const GPUArch &arch);
+
 /// The two matmuls as one problem, of which both are known to be served.
 MatmulProblem getGatedProblem(const MatmulProblem &first,
                               const MatmulProblem &second);
@@ -93,13 +103,25 @@ struct ScheduleChoice {
   llvm::StringRef reason;
 };
 
-/// The schedule that the problem asks for, or else that of the target's table.
+/// The schedule that the problem asks for, or else that of the target's table;
+/// where the rows are dynamic, for any number of them.
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch);
 
 /// The same for a decoded weight (DecodeSchedules.cpp).
 ScheduleChoice chooseDecodeSchedule(const MatmulProblem &problem,
                                     const GPUArch &arch);
+
+/// A schedule for up to so many rows of a problem.
+struct RowRange {
+  int64_t mostRows;
+  ScheduleChoice choice;
+};
+
+/// Where the rows are dynamic: ranges of few of them, ascending, for which the
+/// table has other schedules than the one for any number.
+llvm::SmallVector<RowRange> chooseRowRanges(const MatmulProblem &problem,
+                                            const GPUArch &arch);
 
 } // namespace fp4::gpu
 

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EpilogueFusion.h"
 #include "MatmulProblem.h"
 #include "fp4/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -36,18 +37,27 @@ private:
 };
 } // namespace
 
+/// Whether the conversion joins the weight with another one.
+static bool isInGatedPair(fp4::MatmulOp matmul, const GPUArch &arch) {
+  FusedMatmul fused = fuseTail(matmul, [&](fp4::MatmulOp a, fp4::MatmulOp b) {
+    return isGatedPair(a, b, arch);
+  });
+  return static_cast<bool>(fused.second);
+}
+
 void PrepackWeights::prepack(fp4::MatmulOp matmul) {
   std::string reason;
   auto weight = matmul.getRhs().getDefiningOp<fp4::ConstantOp>();
   bool decodes = isDecodeMatmul(matmul, *arch);
   FailureOr<MatmulProblem> problem = getProblem(matmul, *arch, reason);
-  if (!weight || !weight->hasOneUse() || failed(problem))
+  if (!weight || !weight->hasOneUse() || failed(problem) ||
+      (decodes && isInGatedPair(matmul, *arch)))
     return;
   OpBuilder builder(weight);
   Location loc = weight.getLoc();
   SmallVector<Value> parts;
   if (decodes)
-    builder.createOrFold<ToFragmentsOp>(parts, loc, weight.getResult(),
+    builder.createOrFold<ToFragmentsOp>(parts, loc, weight.getResult(), Value(),
                                         problem->isFolded);
   else
     builder.createOrFold<PrepackOp>(parts, loc, weight.getResult());

@@ -101,6 +101,12 @@ static int64_t countStages(const ScheduleRow &row, int64_t depth,
   return std::min(kMaxStages, (arch.sharedBytes - kReservedBytes) / stageBytes);
 }
 
+static int64_t countTiles(const ScheduleRow &row,
+                          const MatmulProblem &problem) {
+  return llvm::divideCeil(problem.rows, row.tileM) *
+         llvm::divideCeil(problem.getProductColumns(), row.tileN);
+}
+
 /// Dynamic rows may be many: only rows of the table without a limit will do,
 /// and no number of tiles is promised.
 static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem,
@@ -110,10 +116,8 @@ static bool isSuitable(const ScheduleRow &row, const MatmulProblem &problem,
     return false;
   if (problem.hasDynamicRows())
     return row.maxRows == 0 && row.minTiles == 0;
-  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
-                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
   return (row.maxRows == 0 || problem.rows <= row.maxRows) &&
-         tiles >= row.minTiles;
+         countTiles(row, problem) >= row.minTiles;
 }
 
 /// Blocks that share the depth of each tile. Sums cross memory once, which pays
@@ -124,8 +128,7 @@ static int64_t chooseSplit(const ScheduleRow &row, int64_t depth,
   constexpr int64_t kBlocks = 128, kLeastSteps = 4, kMaxSplit = 8;
   if (arch.family != GPUFamily::SM120 || problem.hasDynamicRows())
     return 1;
-  int64_t tiles = llvm::divideCeil(problem.rows, row.tileM) *
-                  llvm::divideCeil(problem.getProductColumns(), row.tileN);
+  int64_t tiles = countTiles(row, problem);
   int64_t steps = llvm::divideCeil(problem.depth, depth), split = 1;
   while (2 * split * tiles <= kBlocks && 2 * split * kLeastSteps <= steps &&
          2 * split <= kMaxSplit)
@@ -133,8 +136,28 @@ static int64_t chooseSplit(const ScheduleRow &row, int64_t depth,
   return split;
 }
 
+/// Whether a grid of one or two rounds of tiles ends sooner if all blocks have
+/// as many steps: if that spares them a tenth, with the steps in whose time
+/// sums cross memory. The multiprocessors are those of a GeForce RTX 5090; on
+/// any other chip the blocks of a balanced schedule are as many as it has.
+static bool isBalancedShorter(const ScheduleRow &row, int64_t depth,
+                              const MatmulProblem &problem,
+                              const GPUArch &arch) {
+  constexpr int64_t kMultiprocessors = 170, kExchange = 4, kMostRounds = 2;
+  if (arch.family != GPUFamily::SM120 || problem.hasDynamicRows())
+    return false;
+  int64_t tiles = countTiles(row, problem);
+  int64_t rounds = llvm::divideCeil(tiles, kMultiprocessors);
+  int64_t steps = llvm::divideCeil(problem.depth, depth);
+  int64_t balanced =
+      llvm::divideCeil(tiles * steps, kMultiprocessors) + kExchange;
+  return rounds <= kMostRounds && 10 * balanced <= 9 * rounds * steps;
+}
+
 ScheduleChoice chooseSchedule(const MatmulProblem &problem,
                               const GPUArch &arch) {
+  if (problem.decodesWeight)
+    return chooseDecodeSchedule(problem, arch);
   if (problem.schedule)
     return {problem.schedule, "fp4gpu.schedule asks for it"};
   const ScheduleRow *row = nullptr;
@@ -144,12 +167,37 @@ ScheduleChoice chooseSchedule(const MatmulProblem &problem,
       row = &candidate;
   int64_t depth = chooseDepth(*row, problem);
   int64_t split = chooseSplit(*row, depth, problem, arch);
-  auto schedule =
-      ScheduleAttr::get(problem.format.getContext(), row->tileM, row->tileN,
-                        depth, countStages(*row, depth, problem, arch),
-                        row->warpsM, row->warpsN, row->isSwapped, split);
-  return {schedule, split == 1 ? StringRef(row->reason)
-                               : "few tiles: blocks share the depth of each"};
+  bool isBalanced = split == 1 && isBalancedShorter(*row, depth, problem, arch);
+  auto schedule = ScheduleAttr::get(
+      problem.format.getContext(), row->tileM, row->tileN, depth,
+      countStages(*row, depth, problem, arch), row->warpsM, row->warpsN,
+      row->isSwapped, split, /*promotion=*/0, isBalanced);
+  StringRef reason =
+      split > 1    ? "few tiles: blocks share the depth of each"
+      : isBalanced ? "no whole rounds of tiles: all blocks have as many steps"
+                   : row->reason;
+  return {schedule, reason};
+}
+
+SmallVector<RowRange> chooseRowRanges(const MatmulProblem &problem,
+                                      const GPUArch &arch) {
+  SmallVector<RowRange> ranges;
+  if (!problem.hasDynamicRows() || problem.schedule)
+    return ranges;
+  // Sizes of decoding, of several users or guesses, and of a short prompt. More
+  // kernels would cost more to compile than they can save.
+  for (int64_t rows : {16, 64, 256}) {
+    MatmulProblem few = problem;
+    few.rows = rows;
+    ScheduleChoice choice = chooseSchedule(few, arch);
+    if (!ranges.empty() && ranges.back().choice.schedule == choice.schedule)
+      ranges.pop_back();
+    ranges.push_back({rows, choice});
+  }
+  ScheduleAttr any = chooseSchedule(problem, arch).schedule;
+  if (ranges.back().choice.schedule == any)
+    ranges.pop_back();
+  return ranges;
 }
 
 } // namespace fp4::gpu

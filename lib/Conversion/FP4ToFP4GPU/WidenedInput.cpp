@@ -120,10 +120,29 @@ static Value getFactor(OpBuilder &builder, Location loc,
                                    DenseElementsAttr::get(type, kMXFactor));
 }
 
+/// The launch of `kernel` that reads `elements`, or null.
+static LaunchOp findLaunch(Value elements, KernelOp kernel) {
+  for (Operation *user : elements.getUsers()) {
+    auto launch = dyn_cast<LaunchOp>(user);
+    if (launch && launch.getInputs()[0] == elements &&
+        launch.getKernelAttr().getLeafReference() == kernel.getSymNameAttr())
+      return launch;
+  }
+  return {};
+}
+
+/// The parts of `lhs` that `kernel` reads for another product, or new ones.
+static SmallVector<Value> getParts(OpBuilder &builder, Value lhs,
+                                   KernelOp kernel) {
+  for (Operation *user : lhs.getUsers())
+    if (isa<PrepackOp>(user) && findLaunch(user->getResult(0), kernel))
+      return SmallVector<Value>(user->getResults());
+  SmallVector<Value> parts;
+  builder.createOrFold<PrepackOp>(parts, lhs.getLoc(), lhs);
+  return parts;
+}
+
 WidenedInput InputWidener::widen(Value lhs) {
-  auto [it, isUnknown] = known.try_emplace(lhs);
-  if (!isUnknown)
-    return it->second;
   Location loc = lhs.getLoc();
   OpBuilder builder(lhs.getContext());
   ImplicitLocOpBuilder atEnd(loc, OpBuilder::atBlockEnd(module.getBody()));
@@ -134,12 +153,15 @@ WidenedInput InputWidener::widen(Value lhs) {
   SmallVector<Value> operands;
   WidenedInput result;
   if (isa<MicroscaledTensorType>(lhs.getType())) {
-    SmallVector<Value> parts;
-    builder.createOrFold<PrepackOp>(parts, loc, lhs);
+    SmallVector<Value> parts = getParts(builder, lhs, kernel);
     operands = {parts[0], parts[1]};
     result.factor = getFactor(builder, loc, parts);
   } else {
     operands = {lhs};
+  }
+  if (LaunchOp launch = findLaunch(operands[0], kernel)) {
+    result.matrix = launch.getOutputs()[0];
+    return result;
   }
   ArrayRef<int64_t> shape = getShape(lhs.getType());
   if (ShapedType::isDynamic(shape[0]))
@@ -149,7 +171,7 @@ WidenedInput InputWidener::widen(Value lhs) {
                       builder, loc, TypeRange(type),
                       FlatSymbolRefAttr::get(kernel.getSymNameAttr()), operands)
                       .getOutputs()[0];
-  return it->second = result;
+  return result;
 }
 
 } // namespace fp4::gpu

@@ -25,7 +25,7 @@ struct WidenedInput {
   mlir::Value matrix, factor;
 };
 
-/// Widens left sides, each once.
+/// Widens left sides, each once unless it is a constant.
 class InputWidener {
 public:
   explicit InputWidener(mlir::ModuleOp module) : module(module) {}
@@ -38,7 +38,6 @@ public:
 
 private:
   mlir::ModuleOp module;
-  llvm::DenseMap<mlir::Value, WidenedInput> known;
   unsigned numKernels = 0;
 };
 

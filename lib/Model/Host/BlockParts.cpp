@@ -69,19 +69,54 @@ Expected<BlockParts> BlockParts::compile(mlir::MLIRContext &context,
   return parts;
 }
 
-Status BlockPosition::bindExact(const ModelDirectory &model, int64_t layer) {
-  Parameters wide;
-  for (Linear linear : kLinears) {
-    std::string name = linearName(layer, linear) + ".weight";
+/// Adds the weights of a stage as they are in the model.
+static Status addExactWeights(const ModelDirectory &model, int64_t layer,
+                              const Stage &stage, Parameters &weights) {
+  for (size_t i = stage.first; i < stage.first + stage.count; ++i) {
+    std::string name = linearName(layer, kLinears[i]) + ".weight";
     Expected<Matrix> weight = model.finiteTensor(name);
     if (!weight.ok())
       return weight.status();
-    LinearShape shape = linearShape(model.config(), linear);
-    wide.emplace(name, NDArray::fromFloats({shape.rows, shape.cols}, *weight));
+    LinearShape shape = linearShape(model.config(), kLinears[i]);
+    weights.emplace(name,
+                    NDArray::fromFloats({shape.rows, shape.cols}, *weight));
   }
+  return Status::success();
+}
+
+Status BlockPosition::bindExact(const ModelDirectory &model, int64_t layer) {
+  Parameters weights;
+  for (const Stage &stage : kStages)
+    if (Status status = addExactWeights(model, layer, stage, weights);
+        !status.ok())
+      return status;
+  return bindParts(model, layer, weights);
+}
+
+Status BlockPosition::bindBlock(const ModelDirectory &model,
+                                const Recipe &recipe, int64_t layer,
+                                const QuantizedBlock &block) {
+  Parameters weights;
+  for (size_t stage = 0; stage < kNumStages; ++stage) {
+    const StageInput &input = block.inputs[stage];
+    if (!input.isKept) {
+      weights.merge(
+          stageParameters(model.config(), recipe, layer, block, stage));
+      roundings[stage] = Rounding{recipe, input};
+    } else if (Status status =
+                   addExactWeights(model, layer, kStages[stage], weights);
+               !status.ok()) {
+      return status;
+    }
+  }
+  return bindParts(model, layer, weights);
+}
+
+Status BlockPosition::bindParts(const ModelDirectory &model, int64_t layer,
+                                const Parameters &weights) {
   for (size_t i = 0; i < kNumBlockParts; ++i) {
     auto values = gatherParameters((*parts)[static_cast<BlockPart>(i)], model,
-                                   layer, wide);
+                                   layer, weights);
     if (!values.ok())
       return values.status();
     parameters[i] = std::move(*values);
@@ -97,6 +132,8 @@ static constexpr BlockPart kStageParts[kNumStages] = {
 Status BlockPosition::bindStage(const ModelDirectory &model,
                                 const Recipe &recipe, int64_t layer,
                                 const QuantizedBlock &block, size_t stage) {
+  if (block.inputs[stage].isKept)
+    return Status::success();
   BlockPart part = kStageParts[stage];
   auto values = gatherParameters(
       (*parts)[part], model, layer,

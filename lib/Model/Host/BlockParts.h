@@ -53,7 +53,10 @@ public:
 
   /// All layers as they are in the model.
   Status bindExact(const ModelDirectory &model, int64_t layer);
-  /// Those of `stage` as `block` has them. The norms are bound by `bindExact`.
+  /// All layers as `block` has them.
+  Status bindBlock(const ModelDirectory &model, const Recipe &recipe,
+                   int64_t layer, const QuantizedBlock &block);
+  /// After `bindExact`, those of `stage` as `block` has them.
   Status bindStage(const ModelDirectory &model, const Recipe &recipe,
                    int64_t layer, const QuantizedBlock &block, size_t stage);
 
@@ -68,6 +71,9 @@ public:
                     std::optional<NDArray> input = std::nullopt);
 
 private:
+  /// `weights`: those of all linear layers.
+  Status bindParts(const ModelDirectory &model, int64_t layer,
+                   const Parameters &weights);
   Expected<NDArray> run(BlockPart part, std::vector<NDArray> inputs) const;
   NDArray roundInput(size_t stage, const NDArray &input) const;
 

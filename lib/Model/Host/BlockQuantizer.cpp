@@ -31,8 +31,9 @@ BlockQuantizer::create(mlir::MLIRContext &context, const ModelDirectory &model,
         " calibration tokens, got " + std::to_string(tokens.size()));
   for (Linear linear : kLinears) {
     int64_t cols = linearShape(model.config(), linear).cols;
-    int64_t unit = std::max<int64_t>(recipe.weights.format.blockCols,
-                                     int64_t(recipe.transformBlock));
+    auto unit = std::max<int64_t>(
+        recipe.weights.format.blockCols,
+        int64_t(recipe.transformBlockFor(static_cast<size_t>(cols))));
     if (cols % unit != 0)
       return Status::error(linearName(0, linear) + ": expected a multiple of " +
                            std::to_string(unit) + " input channels, got " +
@@ -152,9 +153,9 @@ Status BlockQuantizer::chooseTransform(Statistics &statistics, size_t stage) {
   Expected<Matrix> hessian = statistics.sums->exact.finish();
   if (!hessian.ok())
     return hessian.status();
-  auto chosen =
-      quantization::wushTransform(weights->data(), weights->size() / cols, cols,
-                                  hessian->data(), recipe.transformBlock);
+  auto chosen = quantization::wushTransform(
+      weights->data(), weights->size() / cols, cols, hessian->data(),
+      recipe.transformBlockFor(cols));
   if (!chosen.ok())
     return Status::error(stageName(stage) + ": " + chosen.message());
   transform = std::move(*chosen);
@@ -304,7 +305,23 @@ Status BlockQuantizer::leaveStage(Statistics &statistics, size_t stage) {
       report("outputs", stage, 0.75, 1));
 }
 
+/// Moves both models past a stage whose layers stay as they are.
+Status BlockQuantizer::keepStage(Statistics &statistics, size_t stage) {
+  QuantizedBlock &block = statistics.block;
+  block.inputs[stage].isKept = true;
+  block.weights.resize(block.weights.size() + kStages[stage].count);
+  Status status = Status::success();
+  if (recipe.usesFloatModel())
+    status = forEachInParallel(
+        states.size(), options.threads,
+        [&](size_t i) { return statistics.floating.leaveStage(stage, i); },
+        report("float outputs", stage, 0, 0.75));
+  return status.ok() ? leaveStage(statistics, stage) : status;
+}
+
 Status BlockQuantizer::runStage(Statistics &statistics, size_t stage) {
+  if (recipe.kept.count(stageName(stage)))
+    return keepStage(statistics, stage);
   statistics.sums.emplace(
       linearShape(model.config(), kLinears[kStages[stage].first]).cols,
       options.threads);
@@ -359,9 +376,7 @@ Status QuantizedModelRun::runBlock(int64_t layer, const QuantizedBlock &block,
                                    Batches &states, unsigned threads,
                                    const Progress &progress) const {
   BlockPosition position(*parts, states);
-  Status status = position.bindExact(model, layer);
-  for (size_t stage = 0; stage < kNumStages && status.ok(); ++stage)
-    status = position.bindStage(model, recipe, layer, block, stage);
+  Status status = position.bindBlock(model, recipe, layer, block);
   if (!status.ok())
     return status;
   status = forEachInParallel(

@@ -24,6 +24,8 @@ namespace fp4::model {
 json::Array blockReport(int64_t layer, const QuantizedBlock &block) {
   json::Array layers;
   for (size_t i = 0; i < block.weights.size(); ++i) {
+    if (block.weights[i].codes.empty())
+      continue; // kept
     const quantization::LayerReport &report = block.weights[i].report;
     layers.push_back(
         json::Object{{"name", linearName(layer, kLinears[i])},
@@ -82,9 +84,11 @@ static Expected<Perplexities> measure(mlir::MLIRContext &context,
       measurePerplexity(context, model, options.validation, measurement);
   if (!exact.ok())
     return exact.status();
-  auto quantized =
-      measurePerplexity(context, checkpoint, options.validation, measurement,
-                        checkpointVariant(checkpoint));
+  Expected<BlockVariant> variant = checkpointVariant(context, checkpoint);
+  if (!variant.ok())
+    return variant.status();
+  auto quantized = measurePerplexity(context, checkpoint, options.validation,
+                                     measurement, *variant);
   if (!quantized.ok())
     return quantized.status();
   return Perplexities{*exact, *quantized};
@@ -120,7 +124,7 @@ Status writeReport(mlir::MLIRContext &context, const ModelDirectory &model,
                            entry.getNumber("relative_error_rtn").value_or(0)});
     sum += page.layers.back().error;
   }
-  double mean = sum / double(layers.size());
+  double mean = layers.empty() ? 0 : sum / double(layers.size());
   double bitsPerWeight = numerics::bitsPerElement(format);
   page.facts = {
       {"recipe", options.recipeName},
@@ -134,6 +138,7 @@ Status writeReport(mlir::MLIRContext &context, const ModelDirectory &model,
                       {"bits_per_weight", bitsPerWeight},
                       {"bits_per_weight_of_model", *bits},
                       {"mean_relative_error", mean},
+                      {"kept_layers", json::Array(options.recipe.kept)},
                       {"worst_layers", namesOf(page.layers)},
                       {"layers", std::move(layers)}};
   if (!options.validation.empty()) {

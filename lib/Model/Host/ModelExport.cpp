@@ -81,6 +81,7 @@ std::string Export::describe() const {
       {"tokens", llvm::utohexstr(hashBytes(tokens.data(), tokens.size() * 4))},
       {"recipe", options.recipeName},
       {"overrides", json::Array(options.overrides)},
+      {"kept", json::Array(options.recipe.kept)},
       {"format", format},
       {"activations", options.recipe.quantizeActivations},
       {"layout", std::string(layoutName(options.layout))},
@@ -138,7 +139,10 @@ Status Export::writeBlock(int64_t layer, const QuantizedBlock &block) {
   TensorMap tensors =
       exportBlock(options.layout, model.config(), options.recipe, layer, block);
   std::vector<TensorSpec> specs = blockTensors(model.config(), layer);
-  for (size_t i = std::size(kLinears); i < specs.size(); ++i) {
+  for (size_t i = 0; i < specs.size(); ++i) {
+    bool isLinear = i < std::size(kLinears);
+    if (isLinear && !options.recipe.kept.count(linearName(layer, kLinears[i])))
+      continue;
     Expected<NDArray> tensor = model.tensor(specs[i].name);
     if (!tensor.ok())
       return tensor.status();
@@ -253,17 +257,46 @@ Recipe recipeOfCheckpoint(const QuantizedConfig &config) {
   return recipe;
 }
 
-BlockVariant checkpointVariant(const ModelDirectory &model,
-                               bool quantizesActivations) {
+static bool keepsLayers(const ModelDirectory &model) {
+  for (int64_t layer = 0; layer < model.config().numLayers; ++layer)
+    for (const Stage &stage : kStages)
+      if (model.quantization()->ignores(
+              linearName(layer, kLinears[stage.first])))
+        return true;
+  return false;
+}
+
+Expected<BlockVariant> checkpointVariant(mlir::MLIRContext &context,
+                                         const ModelDirectory &model,
+                                         bool quantizesActivations) {
   BlockVariant variant;
   if (!model.quantization())
     return variant;
   Recipe recipe = recipeOfCheckpoint(*model.quantization());
   recipe.quantizeActivations = quantizesActivations;
+  auto import = [&model](int64_t layer) {
+    return importBlock(*model.quantization(), model.config(), layer,
+                       model.weights());
+  };
+  // One program for all blocks would not do where they keep different layers.
+  if (keepsLayers(model)) {
+    auto run = QuantizedModelRun::create(context, model, recipe);
+    if (!run.ok())
+      return run.status();
+    variant.runBlock = [run = std::move(*run), import](
+                           int64_t layer, Batches &states, unsigned threads,
+                           const Progress &progress) -> Status {
+      Expected<QuantizedBlock> block = import(layer);
+      if (!block.ok())
+        return block.status();
+      return run.runBlock(layer, *block, states, threads, progress);
+    };
+    return variant;
+  }
   variant.rewrite = quantizedBlockRewrite(recipe);
-  variant.parameters = [recipe, &model](int64_t layer) -> Expected<Parameters> {
-    Expected<QuantizedBlock> block = importBlock(
-        *model.quantization(), model.config(), layer, model.weights());
+  variant.parameters = [recipe, import,
+                        &model](int64_t layer) -> Expected<Parameters> {
+    Expected<QuantizedBlock> block = import(layer);
     if (!block.ok())
       return block.status();
     return toParameters(model.config(), recipe, layer, *block);

@@ -60,9 +60,11 @@ static Value applyMatrices(OpBuilder &b, Location loc, Value x,
 static Value quantizeInput(OpBuilder &b, Location loc, Value x,
                            const std::string &layer, size_t stage,
                            const Recipe &recipe) {
+  auto type = cast<RankedTensorType>(x.getType());
   if (recipe.transformOf(stage) != TransformKind::None)
     x = applyMatrices(b, loc, x, layer + ".transform",
-                      static_cast<int64_t>(recipe.transformBlock));
+                      static_cast<int64_t>(recipe.transformBlockFor(
+                          static_cast<size_t>(type.getDimSize(1)))));
   if (!recipe.quantizeActivations)
     return x;
   numerics::BlockFormat blockFormat = recipe.weights.format;
@@ -75,11 +77,12 @@ static Value quantizeInput(OpBuilder &b, Location loc, Value x,
     Value zero = arith::ConstantIndexOp::create(b, loc, 0);
     scale = tensor::ExtractOp::create(b, loc, stored, ValueRange{zero});
   }
-  auto type = MicroscaledTensorType::get(
-      b.getContext(), cast<RankedTensorType>(x.getType()).getShape(), format);
+  auto quantized =
+      MicroscaledTensorType::get(b.getContext(), type.getShape(), format);
   auto rule = ScaleRuleAttr::get(b.getContext(),
                                  static_cast<ScaleRule>(recipe.activationRule));
-  return QuantizeOp::create(b, loc, type, x, scale, /*random=*/Value(), rule,
+  return QuantizeOp::create(b, loc, quantized, x, scale, /*random=*/Value(),
+                            rule,
                             /*nan_policy=*/{});
 }
 

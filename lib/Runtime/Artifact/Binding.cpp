@@ -95,9 +95,15 @@ static Expected<LaunchShape> shapeLaunch(const KernelDescription &kernel,
                            std::to_string(count) + " blocks is not possible");
     *grid[i] = uint32_t(count);
   }
+  // Blocks that share a tile, the last factor, may wait for one another.
+  uint32_t least = 1;
+  if (kernel.grid[0].size() > 2)
+    least = uint32_t(*evaluateSize(kernel.grid[0].back(), sizes));
   if (!kernel.hasExactGrid)
-    shape.grid.x = std::min(shape.grid.x, std::max(multiprocessors, 1u) *
-                                              kernel.blocksPerMultiprocessor);
+    shape.grid.x =
+        std::min(shape.grid.x, std::max(std::max(multiprocessors, 1u) *
+                                            kernel.blocksPerMultiprocessor,
+                                        least));
   // Whole clusters; blocks without a tile have nothing to do.
   uint32_t cluster = std::max(kernel.cluster.x, 1u);
   shape.grid.x = (shape.grid.x + cluster - 1) / cluster * cluster;
@@ -232,6 +238,10 @@ Status ArtifactRun::State::prepare(size_t index) {
   launch.kernel = &manifest.kernels[launch.description->kernel];
   if (Status status = findArrays(launch); !status.ok())
     return status;
+  Expected<size_t> kernel = chooseKernel(*launch.description, launch.sizes);
+  if (!kernel.ok())
+    return kernel.status();
+  launch.kernel = &manifest.kernels[*kernel];
   Expected<LaunchShape> shape = shapeLaunch(*launch.kernel, launch.sizes,
                                             program->device->multiprocessors());
   if (!shape.ok())

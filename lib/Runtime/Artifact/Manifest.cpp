@@ -29,6 +29,18 @@ Expected<int64_t> evaluateSize(const Size &size, const Sizes &sizes) {
   return value / size.tile + (value % size.tile != 0);
 }
 
+Expected<size_t> chooseKernel(const LaunchDescription &launch,
+                              const Sizes &sizes) {
+  for (const KernelAlternative &alternative : launch.alternatives) {
+    Expected<int64_t> size = evaluateSize(alternative.size, sizes);
+    if (!size.ok())
+      return size.status();
+    if (*size <= alternative.atMost)
+      return alternative.kernel;
+  }
+  return launch.kernel;
+}
+
 std::string Meaning::field(const std::string &name) const {
   auto it = fields.find(name);
   return it == fields.end() ? "" : it->second;
@@ -267,23 +279,53 @@ static ArgumentSource readSource(const Node &node) {
   return {ArgumentSource::Kind::Input, ""};
 }
 
+/// The index of the kernel that `node` names.
+static size_t readKernelName(const Node &node, const Manifest &manifest) {
+  std::string name = node.text();
+  for (size_t i = 0; i < manifest.kernels.size(); ++i)
+    if (manifest.kernels[i].name == name)
+      return i;
+  node.complain("expected the name of a kernel");
+  return manifest.kernels.size();
+}
+
+/// What a launch names of a kernel's arguments.
+static std::vector<std::string> namesOf(const KernelDescription &kernel) {
+  std::vector<std::string> names;
+  for (const KernelArgument &argument : kernel.arguments)
+    if (argument.kind != KernelArgument::Kind::Workspace)
+      names.push_back(argument.name);
+  return names;
+}
+
+static KernelAlternative readAlternative(const Node &node,
+                                         const KernelDescription &first,
+                                         const Manifest &manifest) {
+  KernelAlternative alternative;
+  alternative.kernel = readKernelName(node["kernel"], manifest);
+  alternative.size = readSize(node["size"]);
+  alternative.atMost = node["at_most"].integer(0, kMaxSize);
+  if (alternative.kernel < manifest.kernels.size() &&
+      namesOf(manifest.kernels[alternative.kernel]) != namesOf(first))
+    node["kernel"].complain("expected a kernel with the arguments of '" +
+                            first.name + "'");
+  return alternative;
+}
+
 static LaunchDescription readLaunch(const Node &node,
                                     const Manifest &manifest) {
-  LaunchDescription launch{0, node["layer"].text(), {}};
-  std::string name = node["kernel"].text();
-  auto it = std::find_if(
-      manifest.kernels.begin(), manifest.kernels.end(),
-      [&](const KernelDescription &kernel) { return kernel.name == name; });
-  if (it == manifest.kernels.end()) {
-    node["kernel"].complain("expected the name of a kernel");
+  LaunchDescription launch{0, node["layer"].text(), {}, {}};
+  launch.kernel = readKernelName(node["kernel"], manifest);
+  if (launch.kernel == manifest.kernels.size())
     return launch;
-  }
-  launch.kernel = size_t(it - manifest.kernels.begin());
+  const KernelDescription &kernel = manifest.kernels[launch.kernel];
   Node sources = node["arguments"];
-  for (const KernelArgument &argument : it->arguments)
-    if (argument.kind != KernelArgument::Kind::Workspace)
-      launch.arguments.emplace(argument.name,
-                               readSource(sources[argument.name.c_str()]));
+  for (const std::string &name : namesOf(kernel))
+    launch.arguments.emplace(name, readSource(sources[name.c_str()]));
+  if (node.has("alternatives"))
+    for (const Node &alternative : node["alternatives"].elements())
+      launch.alternatives.push_back(
+          readAlternative(alternative, kernel, manifest));
   return launch;
 }
 

@@ -296,21 +296,29 @@ static Expected<MatmulParts> readParts(const KernelDescription &kernel,
   return parts;
 }
 
-/// A sum of K float32 products in any order, each addition rounded or
-/// truncated, is within K 2^-23 of the sum of magnitudes (Higham, Accuracy and
-/// Stability of Numerical Algorithms, section 4.2).
-static Bounded sumProducts(const double *x, const double *w, int64_t depth) {
-  double sum = 0, magnitude = 0;
+namespace {
+/// A sum of products, and the sum of their magnitudes.
+struct ProductSum {
+  double value = 0, magnitude = 0;
+};
+} // namespace
+
+static ProductSum sumProducts(const double *x, const double *w, int64_t depth) {
+  ProductSum sum;
   for (int64_t k = 0; k < depth; ++k) {
     double term = x[k] * w[k];
-    sum += term;
-    magnitude += std::fabs(term);
+    sum.value += term;
+    sum.magnitude += std::fabs(term);
   }
-  return {sum, double(depth) * std::ldexp(1.0, -23) * magnitude};
+  return sum;
 }
 
-/// One element of a product, with its bias and activation. Scale factors and
-/// the bias add three roundings to those of the sum.
+/// One element of a product, with its bias and activation.
+///
+/// A sum of K float32 products in any order, each addition rounded or
+/// truncated, is within K 2^-23 of the sum of magnitudes (Higham, Accuracy and
+/// Stability of Numerical Algorithms, section 4.2); scale factors and the bias
+/// add three more roundings. Sums of e4m3 products have a bound of their own.
 static Expected<Bounded> computeProduct(const MatmulParts &parts,
                                         const Product &product, int64_t m,
                                         int64_t n) {
@@ -318,15 +326,15 @@ static Expected<Bounded> computeProduct(const MatmulParts &parts,
   size_t row = product.first + size_t(n) / 8 * product.stride + size_t(n) % 8;
   const double *x = &parts.lhs.values[size_t(m * depth)];
   const double *w = &parts.rhs.values[row * size_t(depth)];
-  Bounded sum =
-      parts.isFolded ? sumWarpgroupE4M3(x, w, depth) : sumProducts(x, w, depth);
+  ProductSum sum = sumProducts(x, w, depth);
   double factor = product.factors[product.factors.size() > 1 ? size_t(n) : 0];
   double bias = product.bias[size_t(n)];
-  double bound = sum.bound * std::fabs(factor);
-  double unit = 3 * std::ldexp(1.0, -23);
-  Bounded value{
-      sum.value * factor + bias,
-      bound + unit * (std::fabs(sum.value * factor) + bound + std::fabs(bias))};
+  double magnitude = sum.magnitude * std::fabs(factor) + std::fabs(bias);
+  double bound = double(depth + 3) * std::ldexp(magnitude, -23);
+  if (parts.isFolded)
+    bound = boundWarpgroupE4M3(x, w, depth) * std::fabs(factor) +
+            3 * std::ldexp(magnitude, -23);
+  Bounded value{sum.value * factor + bias, bound};
   Expected<Bounded> result = activate(product.activation, value);
   if (result.ok())
     result->bound +=

@@ -58,10 +58,10 @@ static Extent measure(const double *x, const double *w, int64_t depth) {
   return extent;
 }
 
-Bounded sumWarpgroupE4M3(const double *x, const double *w, int64_t depth) {
+double boundWarpgroupE4M3(const double *x, const double *w, int64_t depth) {
   Extent extent = measure(x, w, depth);
   if (!std::isfinite(extent.sum))
-    return {extent.sum, 0};
+    return 0;
   double error = 0;
   bool isExact = true;
   for (int64_t first = 0; first < depth; first += kInstructionDepth) {
@@ -84,7 +84,7 @@ Bounded sumWarpgroupE4M3(const double *x, const double *w, int64_t depth) {
   // A float32 addition for each part of the depth, 128 at the least.
   double additions = isExact ? 0 : double(depth) / 128 + 1;
   error += additions * std::ldexp(extent.largestSum + error, -23);
-  return {extent.sum, error};
+  return error;
 }
 
 } // namespace fp4::runtime

@@ -12,14 +12,14 @@
 #ifndef FP4_LIB_RUNTIME_ARTIFACT_WARPGROUPSUM_H
 #define FP4_LIB_RUNTIME_ARTIFACT_WARPGROUPSUM_H
 
-#include "ElementMath.h"
+#include <cstdint>
 
 namespace fp4::runtime {
 
-/// The sum of x[k] * w[k], both e4m3, and a bound for what chains of wgmma
-/// m64nNk32 make of it, in order of k, cut into parts at any multiples of 32
-/// that are added in float32 in any order.
-Bounded sumWarpgroupE4M3(const double *x, const double *w, int64_t depth);
+/// How far from the sum of x[k] * w[k], both e4m3, chains of wgmma m64nNk32 may
+/// be that go in order of k, cut into parts at any multiples of 32 that are
+/// added in float32 in any order.
+double boundWarpgroupE4M3(const double *x, const double *w, int64_t depth);
 
 } // namespace fp4::runtime
 

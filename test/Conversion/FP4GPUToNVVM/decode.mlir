@@ -2,7 +2,7 @@
 
 // Eight rows, two units of the depth, a warp for each.
 
-// CHECK: llvm.mlir.global external @decode_factors(dense<[8, 64, 69, 1048592, 1879076864, 8388736, 16, 134744064, 134744072]>
+// CHECK: llvm.mlir.global external @decode_factors(dense<[8, 64, 69, 1048592, 1879076864, 8388736, 16, 134744064, 134744072, 67109888]>
 // CHECK-LABEL: llvm.func @few_rows(
 // CHECK-SAME: %[[X:[^:]*]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval
 // CHECK-SAME: %[[W:[^:]*]]: !llvm.ptr<1>

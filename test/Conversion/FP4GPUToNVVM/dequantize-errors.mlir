@@ -31,11 +31,21 @@ fp4gpu.kernel @columns(%x: memref<16x64xf8E4M3FN>, %y: memref<16x64xbf16>)
 
 // -----
 
-fp4gpu.kernel @alias(%x: memref<16x64xf8E4M3FN>, %y: memref<16x64xbf16>)
+fp4gpu.kernel @other(%x: memref<16x64xf8E4M3FN>, %y: memref<16x64xbf16>)
     schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "y"] {
   fp4gpu.for_tiles (%m, %n) in [16, 64] {
     // expected-error @below {{expected no other operation than the loop over tiles around it}}
     fp4gpu.dequantize %x[%m, %n] -> %y : memref<16x64xf8E4M3FN> -> memref<16x64xbf16>
     %c = arith.constant 0 : index
+  }
+}
+
+// -----
+
+fp4gpu.kernel @indices(%x: memref<16x64xf8E4M3FN>, %y: memref<16x64xbf16>)
+    schedule <tile = 128x64x1, stages = 1, warps = 8x1> arguments ["x", "y"] {
+  fp4gpu.for_tiles (%m, %n) in [16, 64] {
+    // expected-error @below {{expected the indices of the loop over tiles}}
+    fp4gpu.dequantize %x[%n, %m] -> %y : memref<16x64xf8E4M3FN> -> memref<16x64xbf16>
   }
 }

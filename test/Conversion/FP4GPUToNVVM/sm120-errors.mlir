@@ -557,10 +557,10 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf4E2M1FN>, %lhs_scales: memref<1x1x32x4x4
 
 // -----
 
-// TMA spreads elements to bytes by 128.
-// expected-error @below {{'fp4gpu.kernel' op expected a tile depth of 128, and matrices of a multiple of it, for elements of 4 bits that are spread to bytes, got 128}}
+// Lanes copy 16 elements at a time.
+// expected-error @below {{'fp4gpu.kernel' op expected rows of a multiple of 16 elements, got 'memref<128x136xf4E2M1FN>'}}
 fp4gpu.kernel @mm(%lhs: memref<128x128xf8E4M3FN>, %lhs_scales: memref<1x1x32x4x4xf8E8M0FNU>,
-                  %rhs: memref<128x160xf4E2M1FN>, %rhs_scales: memref<1x2x32x4x4xf8E8M0FNU>,
+                  %rhs: memref<128x136xf4E2M1FN>, %rhs_scales: memref<1x2x32x4x4xf8E8M0FNU>,
                   %out: memref<128x128xf32>)
     schedule <tile = 128x128x128, stages = 2, warps = 2x2>
     arguments ["lhs", "lhs_scales", "rhs", "rhs_scales", "out"] {
@@ -570,7 +570,7 @@ fp4gpu.kernel @mm(%lhs: memref<128x128xf8E4M3FN>, %lhs_scales: memref<1x1x32x4x4
     ^bb0(%k: index):
       %a = fp4gpu.copy %lhs[%m, %k] : memref<128x128xf8E4M3FN> -> !fp4gpu.tile<128x128xf8E4M3FN>
       %sa = fp4gpu.copy %lhs_scales[%m, %k] : memref<1x1x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
-      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x160xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
+      %b = fp4gpu.copy %rhs[%n, %k] : memref<128x136xf4E2M1FN> -> !fp4gpu.tile<128x128xf4E2M1FN>
       %sb = fp4gpu.copy %rhs_scales[%n, %k] : memref<1x2x32x4x4xf8E8M0FNU> -> !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
       fp4gpu.yield %a, %sa, %b, %sb : !fp4gpu.tile<128x128xf8E4M3FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>, !fp4gpu.tile<128x128xf4E2M1FN>, !fp4gpu.tile<1x1x32x4x4xf8E8M0FNU>
     } consume {

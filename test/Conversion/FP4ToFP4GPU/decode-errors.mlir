@@ -11,7 +11,7 @@ func.func @columns(%x: tensor<4x64xbf16>, %w: !fp4.tensor<12x64, #fp4.nvfp4>) {
 // -----
 
 func.func @left_format(%x: !fp4.tensor<4x128, #fp4.mxfp8e4m3>, %w: !fp4.tensor<16x128, #fp4.mxfp4>) {
-  // expected-error @below {{expected a left side of bf16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4 and a right side of #fp4.nvfp4 or #fp4.mxfp4, got !fp4.tensor<4x128, #fp4.mxfp8e4m3> and !fp4.tensor<16x128, #fp4.mxfp4>}}
+  // expected-error @below {{expected a left side of bf16, f16, f8E4M3FN, #fp4.nvfp4 or #fp4.mxfp4 and a right side of #fp4.nvfp4 or #fp4.mxfp4, got !fp4.tensor<4x128, #fp4.mxfp8e4m3> and !fp4.tensor<16x128, #fp4.mxfp4>}}
   %0 = fp4.matmul %x, %w : !fp4.tensor<4x128, #fp4.mxfp8e4m3>, !fp4.tensor<16x128, #fp4.mxfp4> -> tensor<4x16xf32>
   return
 }
@@ -30,6 +30,15 @@ func.func @span(%x: tensor<4x32xbf16>) {
   %w = fp4.constant <elements = dense<0x11> : tensor<8x16xi8>, scales = dense<[[100], [161], [100], [100], [100], [100], [100], [100]]> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
   // expected-error @below {{expected scales of the weight that are no NaN and at most 60 binades apart}}
   %0 = fp4.matmul %x, %w : tensor<4x32xbf16>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @half_span(%x: tensor<4x32xf16>) {
+  %w = fp4.constant <elements = dense<0x11> : tensor<8x16xi8>, scales = dense<[[100], [124], [100], [100], [100], [100], [100], [100]]> : tensor<8x1xi8>> : !fp4.tensor<8x32, #fp4.mxfp4>
+  // expected-error @below {{expected scales of the weight that are no NaN and at most 23 binades apart}}
+  %0 = fp4.matmul %x, %w : tensor<4x32xf16>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<4x8xf32>
   return
 }
 

@@ -282,10 +282,10 @@ func.func @other_sums(%x: tensor<8x64xf32>, %r: tensor<8xf32>) -> (tensor<8x32xi
 
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a format with a name, got #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a tensor scale, or compute-tensor-scales
-// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected another scale rule than search for 8-bit elements
+// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected another scale rule than search for elements of more than 4 bits
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a matrix that is not empty, of sizes below 2^31
 // REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected rounding to nearest, got random numbers for stochastic rounding
-// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected elements of 4 or 8 bits, got 6
+// REMARK: Missed{{.*}}activation | Category:fp4gpu | {{.*}}no kernel: expected a multiple of 64 columns of 6-bit elements, got 32
 // CHECK-LABEL: func.func @no_kernel
 // CHECK-COUNT-6: fp4.quantize
 !a = !fp4.tensor<8x64, #fp4.format<element = f4E2M1FN, scale = f8E8M0FNU, block = 16>>
@@ -293,9 +293,9 @@ func.func @other_sums(%x: tensor<8x64xf32>, %r: tensor<8xf32>) -> (tensor<8x32xi
 !c = !fp4.tensor<8x64, #fp4.mxfp8e4m3>
 !d = !fp4.tensor<0x64, #fp4.mxfp4>
 !e = !fp4.tensor<8x64, #fp4.mxfp4>
-!f = !fp4.tensor<8x64, #fp4.mxfp6e2m3>
-func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8x64xi32>)
-    -> (tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x48xi8>) {
+!f = !fp4.tensor<8x32, #fp4.mxfp6e2m3>
+func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8x64xi32>, %y: tensor<8x32xf32>)
+    -> (tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x32xi8>) {
   %a = fp4.quantize %x : tensor<8x64xf32> -> !a
   %ae, %as = fp4gpu.prepack %a : !a -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
   %b = fp4.quantize %x : tensor<8x64xf32> -> !b
@@ -306,9 +306,9 @@ func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8
   %de, %ds = fp4gpu.prepack %d : !d -> tensor<0x32xi8>, tensor<0x1x32x4x4xi8>
   %e = fp4.quantize %x random(%r : tensor<8x64xi32>) : tensor<8x64xf32> -> !e
   %ee, %es = fp4gpu.prepack %e : !e -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
-  %f = fp4.quantize %x : tensor<8x64xf32> -> !f
-  %fe, %fs = fp4gpu.prepack %f : !f -> tensor<8x48xi8>, tensor<1x1x32x4x4xi8>
-  return %ae, %be, %ce, %de, %ee, %fe : tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x48xi8>
+  %f = fp4.quantize %y : tensor<8x32xf32> -> !f
+  %fe, %fs = fp4gpu.prepack %f : !f -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
+  return %ae, %be, %ce, %de, %ee, %fe : tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x32xi8>
 }
 
 // -----

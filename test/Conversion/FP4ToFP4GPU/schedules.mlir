@@ -101,10 +101,51 @@ func.func @thousands(%x: !fp4.tensor<4096x4096, #fp4.mxfp4>, %w: !fp4.tensor<409
   return %y : tensor<4096x4096xbf16>
 }
 
+// 100 tiles on 170 multiprocessors: 32 steps for each, or 100 * 32 / 170 = 18.8,
+// so 19, and 4 to hand sums over.
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_64x6400x8192_bf16
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2, balanced>
+// CHECK-SAME: no whole rounds of tiles: all blocks have as many steps
+func.func @less_than_a_round(%x: !fp4.tensor<64x8192, #fp4.mxfp4>, %w: !fp4.tensor<6400x8192, #fp4.mxfp4>) -> tensor<64x6400xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<64x8192, #fp4.mxfp4>, !fp4.tensor<6400x8192, #fp4.mxfp4> -> tensor<64x6400xbf16>
+  return %y : tensor<64x6400xbf16>
+}
+
+// 16 x 12 = 192 tiles in two rounds of 32 steps, or 192 * 32 / 170 = 36.1, so
+// 37, and 4.
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_2048x1536x4096_bf16
+// CHECK-SAME: tile = 128x128x128, stages = 5, warps = 2x2, balanced>
+func.func @little_more_than_a_round(%x: !fp4.tensor<2048x4096, #fp4.mxfp4>, %w: !fp4.tensor<1536x4096, #fp4.mxfp4>) -> tensor<2048x1536xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<2048x4096, #fp4.mxfp4>, !fp4.tensor<1536x4096, #fp4.mxfp4> -> tensor<2048x1536xbf16>
+  return %y : tensor<2048x1536xbf16>
+}
+
+// Shallow: 2 steps in each of two rounds are less than 192 * 2 / 170 and 4.
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_2048x1536x256_bf16
+// CHECK-SAME: tile = 128x128x128, stages = 5, warps = 2x2>
+func.func @shallow(%x: !fp4.tensor<2048x256, #fp4.mxfp4>, %w: !fp4.tensor<1536x256, #fp4.mxfp4>) -> tensor<2048x1536xbf16> {
+  %y = fp4.matmul %x, %w : !fp4.tensor<2048x256, #fp4.mxfp4>, !fp4.tensor<1536x256, #fp4.mxfp4> -> tensor<2048x1536xbf16>
+  return %y : tensor<2048x1536xbf16>
+}
+
+// The launch chooses among the schedules for any number of rows, and for few.
 // CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
 // CHECK-SAME: matmul_mxfp4_mx4096x4096_bf16
 // CHECK-SAME: tile = 128x128x128, stages = 5, warps = 2x2>
 // CHECK-SAME: the tile for any number of rows
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_m16x4096x4096_bf16
+// CHECK-SAME: tile = 16x32x256, stages = 8, warps = 1x2, swapped>
+// CHECK-SAME: up to 16 rows, and narrow tiles to have more of them
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_m64x4096x4096_bf16
+// CHECK-SAME: tile = 64x64x256, stages = 5, warps = 2x2, split = 2>
+// CHECK: remark: {{.}}Passed] schedule | Category:fp4gpu
+// CHECK-SAME: matmul_mxfp4_m256x4096x4096_bf16
+// CHECK-SAME: tile = 64x128x128, stages = 7, warps = 2x2>
 func.func @dynamic(%x: !fp4.tensor<?x4096, #fp4.mxfp4>, %w: !fp4.tensor<4096x4096, #fp4.mxfp4>) -> tensor<?x4096xbf16> {
   %y = fp4.matmul %x, %w : !fp4.tensor<?x4096, #fp4.mxfp4>, !fp4.tensor<4096x4096, #fp4.mxfp4> -> tensor<?x4096xbf16>
   return %y : tensor<?x4096xbf16>

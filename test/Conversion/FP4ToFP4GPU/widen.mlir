@@ -59,6 +59,21 @@ func.func @nvfp4_weight(%x: tensor<4x64xf8E4M3FN>, %w: !fp4.tensor<8x64, #fp4.nv
   return %0 : tensor<4x8xf32>
 }
 
+// Constants are laid out, erased and made bf16 for each product.
+
+// CHECK-LABEL: func.func @constants
+// CHECK: %[[X:.*]] = fp4gpu.launch @dequantize_mxfp4_1x32(%{{.*}}) : (tensor<1x16xi8>, tensor<1x1x32x4x4xi8>) -> tensor<1x32xbf16>
+// CHECK: fp4gpu.launch @matmul_mxfp4_1x8x32_f32_bf16_scaled(%[[X]],
+// CHECK: %[[Y:.*]] = fp4gpu.launch @dequantize_mxfp4_1x32(
+// CHECK: fp4gpu.launch @matmul_mxfp4_1x8x32_f32_bf16_scaled(%[[Y]],
+func.func @constants(%w: !fp4.tensor<8x32, #fp4.mxfp4>) -> (tensor<1x8xf32>, tensor<1x8xf32>) {
+  %x = fp4.constant <elements = dense<33> : tensor<1x16xi8>, scales = dense<127> : tensor<1x1xi8>> : !fp4.tensor<1x32, #fp4.mxfp4>
+  %y = fp4.matmul %x, %w : !fp4.tensor<1x32, #fp4.mxfp4>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x8xf32>
+  %v = fp4.constant <elements = dense<18> : tensor<1x16xi8>, scales = dense<127> : tensor<1x1xi8>> : !fp4.tensor<1x32, #fp4.mxfp4>
+  %z = fp4.matmul %v, %w : !fp4.tensor<1x32, #fp4.mxfp4>, !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x8xf32>
+  return %y, %z : tensor<1x8xf32>, tensor<1x8xf32>
+}
+
 // CHECK: fp4gpu.kernel @matmul_nvfp4_mx64x48_f32_bf16_scaled(%lhs: memref<?x48xbf16>, %rhs: memref<1x2x2304xi8>, %rhs_factor: memref<f32>, %lhs_tensor_scale: memref<f32>, %rows: index, %out: memref<?x64xf32>)
 // CHECK: %[[A:.*]] = memref.load %rhs_factor
 // CHECK: %[[B:.*]] = memref.load %lhs_tensor_scale

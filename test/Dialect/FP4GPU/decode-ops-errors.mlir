@@ -25,7 +25,7 @@ func.func @from_fragments_c1(%w: tensor<1x2x2176xi8>, %f: tensor<1xf32>) {
 // -----
 
 func.func @mma_decode_c1(%c: !fp4gpu.acc<16x64>, %x: !fp4gpu.tile<8x64xbf16>, %w: !fp4gpu.tile<1x1x2304xi8>) {
-  // expected-error @below {{expected 'lhs' of 16 rows of bf16 and multiples of 64 columns, or of f8E4M3FN and multiples of 128, got '!fp4gpu.tile<8x64xbf16>' and '!fp4gpu.acc<16x64>'}}
+  // expected-error @below {{expected 'lhs' of 16 rows of bf16 or f16 and multiples of 64 columns, or of f8E4M3FN and multiples of 128, got '!fp4gpu.tile<8x64xbf16>' and '!fp4gpu.acc<16x64>'}}
   %d = fp4gpu.mma_decode %c, %x, %w : !fp4gpu.acc<16x64>, !fp4gpu.tile<8x64xbf16>, !fp4gpu.tile<1x1x2304xi8> as #fp4.nvfp4
   return
 }
@@ -117,4 +117,20 @@ fp4gpu.kernel @dequantize_c3(%x: memref<16x48xf4E2M1FN>, %s: memref<1x1x32x4x4xf
     // expected-error @below {{expected 'elements' of type 'memref<16x64xf4E2M1FN>' and 'scales' of type 'memref<1x1x32x4x4xf8E4M3FN>', got 'memref<16x48xf4E2M1FN>' and 'memref<1x1x32x4x4xf8E4M3FN>'}}
     fp4gpu.dequantize %x scaled %s[%m, %n] -> %y {format = #fp4.nvfp4} : memref<16x48xf4E2M1FN> scaled memref<1x1x32x4x4xf8E4M3FN> -> memref<16x48xbf16>
   }
+}
+
+// -----
+
+func.func @to_fragments_c5(%q: !fp4.tensor<12x32, #fp4.mxfp4>) {
+  // expected-error @below {{expected 'second' of the type of 'input' with a multiple of 8 rows, got '!fp4.tensor<12x32, #fp4.mxfp4>' and '!fp4.tensor<12x32, #fp4.mxfp4>'}}
+  %w, %f, %g = fp4gpu.to_fragments %q with %q : !fp4.tensor<12x32, #fp4.mxfp4> with !fp4.tensor<12x32, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>, tensor<f32>
+  return
+}
+
+// -----
+
+func.func @to_fragments_c5_factor(%q: !fp4.tensor<8x32, #fp4.mxfp4>) {
+  // expected-error @below {{expected a 'second_factor' like 'factor' iff there is a 'second'}}
+  %w, %f = fp4gpu.to_fragments %q with %q : !fp4.tensor<8x32, #fp4.mxfp4> with !fp4.tensor<8x32, #fp4.mxfp4> -> tensor<1x2x2176xi8>, tensor<f32>
+  return
 }

@@ -60,6 +60,23 @@ func.func @folded_span() -> (tensor<1x1x4352xi8>, tensor<1xf32>) {
   %v, %g = fp4gpu.to_fragments %q folded : !fp4.tensor<1x64, #fp4.mxfp4> -> tensor<1x1x4352xi8>, tensor<1xf32>
   return %v, %g : tensor<1x1x4352xi8>, tensor<1xf32>
 }
+// Two matrices in one array: rows 0 to 7 of the first are rows g = 0 to 7 of its
+// tiles, those of the second rows g + 8. The factors are 256 times the tensor
+// scales. A half-word has code 1 in a0 (bit 6) and a2 (bit 0), code 2 in a1
+// (bit 4) and a3 (m1, bit 10): 0x0451.
+// FOLD-LABEL: func.func @pair
+// FOLD-DAG: dense<8.000000e+00> : tensor<f32>
+// FOLD-DAG: dense<4.000000e+00> : tensor<f32>
+// FOLD-DAG: dense_resource<[[PAIR:.*]]> : tensor<1x2x2304xi8>
+// CHECK-LABEL: func.func @pair
+// CHECK: fp4gpu.to_fragments %{{.*}} with %{{.*}} : !fp4.tensor<8x16, #fp4.nvfp4> with !fp4.tensor<8x16, #fp4.nvfp4> -> tensor<1x2x2304xi8>, tensor<f32>, tensor<f32>
+func.func @pair() -> (tensor<1x2x2304xi8>, tensor<f32>, tensor<f32>) {
+  %a = fp4.constant <elements = dense<0x11> : tensor<8x8xi8>, scales = dense<56> : tensor<8x1xi8>, tensor_scale = 0.03125 : f32> : !fp4.tensor<8x16, #fp4.nvfp4>
+  %b = fp4.constant <elements = dense<0x22> : tensor<8x8xi8>, scales = dense<56> : tensor<8x1xi8>, tensor_scale = 0.015625 : f32> : !fp4.tensor<8x16, #fp4.nvfp4>
+  %v, %f, %g = fp4gpu.to_fragments %a with %b : !fp4.tensor<8x16, #fp4.nvfp4> with !fp4.tensor<8x16, #fp4.nvfp4> -> tensor<1x2x2304xi8>, tensor<f32>, tensor<f32>
+  return %v, %f, %g : tensor<1x2x2304xi8>, tensor<f32>, tensor<f32>
+}
+
 // CHECK-LABEL: fp4gpu.kernel @dequantize
 // CHECK: fp4gpu.dequantize %elements scaled %scales[%{{.*}}, %{{.*}}] -> %out {format = #fp4.mxfp4} : memref<16x64xf4E2M1FN> scaled memref<1x1x32x4x4xf8E8M0FNU> -> memref<16x64xbf16>
 // CHECK: fp4gpu.dequantize %bytes[%{{.*}}, %{{.*}}] -> %out : memref<16x64xf8E4M3FN> -> memref<16x64xbf16>
@@ -73,3 +90,4 @@ fp4gpu.kernel @dequantize(%e: memref<16x64xf4E2M1FN>, %s: memref<1x1x32x4x4xf8E8
 
 // FOLD: [[KEY]]: "0x{{........}}49284928492849284928492849284928
 // FOLD: [[FOLDED]]: "0x{{........}}11111111000000001111111100000000{{0*1111}}
+// FOLD: [[PAIR]]: "0x{{........}}51045104{{(0{24})}}51045104

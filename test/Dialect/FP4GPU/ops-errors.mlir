@@ -607,6 +607,75 @@ func.func @f(%x: tensor<4x8xi8>, %a: f32) {
 
 // -----
 
+// launch C4
+fp4gpu.kernel @k(%x: memref<?x4xf32>, %n: index, %d: memref<?xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["x", "n", "d"] {
+}
+func.func @f(%x: tensor<?x4xf32>, %n: index) {
+  // expected-error @below {{'fp4gpu.launch' op expected as many 'limits' as 'alternatives', got 1 and 2}}
+  %d = fp4gpu.launch @k(%x, %n) alternatives [@k, @k] up_to [16] : (tensor<?x4xf32>, index) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+// launch C4
+fp4gpu.kernel @k(%x: memref<?x4xf32>, %n: index, %d: memref<?xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["x", "n", "d"] {
+}
+func.func @f(%x: tensor<?x4xf32>, %n: index) {
+  // expected-error @below {{'fp4gpu.launch' op expected 'limits' that ascend from 1, got 16, 16}}
+  %d = fp4gpu.launch @k(%x, %n) alternatives [@k, @k] up_to [16, 16] : (tensor<?x4xf32>, index) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+// launch C4
+fp4gpu.kernel @k(%x: memref<4x4xf32>, %d: memref<4xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["x", "d"] {
+}
+func.func @f(%x: tensor<4x4xf32>) {
+  // expected-error @below {{'fp4gpu.launch' op expected one operand of type 'index' to choose among 'alternatives', got 0}}
+  %d = fp4gpu.launch @k(%x) alternatives [@k] up_to [16] : (tensor<4x4xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// launch C4
+fp4gpu.kernel @k(%x: memref<?x4xf32>, %n: index, %d: memref<?xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["x", "n", "d"] {
+}
+fp4gpu.kernel @few(%x: memref<?x4xf32>, %n: index, %d: memref<?xf32>)
+    schedule <tile = 16x128x128, stages = 4, warps = 1x2>
+    arguments ["x", "rows", "d"] {
+}
+func.func @f(%x: tensor<?x4xf32>, %n: index) {
+  // expected-error @below {{'fp4gpu.launch' op expected an alternative with an argument 'n', got 'rows'}}
+  %d = fp4gpu.launch @k(%x, %n) alternatives [@few] up_to [16] : (tensor<?x4xf32>, index) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+// launch C1, C4
+fp4gpu.kernel @k(%x: memref<?x4xf32>, %n: index, %d: memref<?xf32>)
+    schedule <tile = 128x128x128, stages = 4, warps = 2x2>
+    arguments ["x", "n", "d"] {
+}
+func.func @f(%x: tensor<?x4xf32>, %n: index) {
+  // expected-error @below {{'fp4gpu.launch' op expected @none to be a fp4gpu.kernel}}
+  %d = fp4gpu.launch @k(%x, %n) alternatives [@none] up_to [16] : (tensor<?x4xf32>, index) -> tensor<?xf32>
+  return
+}
+
+// -----
+
 // launch C3
 fp4gpu.kernel @k(%x: memref<4x8xf4E2M1FN>, %a: f32, %d: memref<4xf32>)
     schedule <tile = 128x128x128, stages = 4, warps = 2x2>

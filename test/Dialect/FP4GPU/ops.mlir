@@ -93,3 +93,17 @@ fp4gpu.kernel @ragged(%bias: memref<256xf32>, %rows: index, %out: memref<?x256xf
     } : !fp4gpu.acc<128x128>, memref<?x256xf32>
   }
 }
+
+// The number of rows chooses among kernels.
+
+// CHECK-LABEL: func.func @chooses
+// CHECK: fp4gpu.launch @ragged(%{{.*}}, %{{.*}}) alternatives [@ragged_few, @ragged] up_to [16, 64] {fp4.layer = "up"} : (tensor<256xf32>, index) -> tensor<?x256xf32>
+fp4gpu.kernel @ragged_few(%bias: memref<256xf32>, %rows: index, %out: memref<?x256xf32>)
+    schedule <tile = 16x128x128, stages = 4, warps = 1x2>
+    arguments ["bias", "rows", "out"] {
+}
+func.func @chooses(%bias: tensor<256xf32>, %rows: index) -> tensor<?x256xf32> {
+  %y = fp4gpu.launch @ragged(%bias, %rows) alternatives [@ragged_few, @ragged] up_to [16, 64] {fp4.layer = "up"}
+      : (tensor<256xf32>, index) -> tensor<?x256xf32>
+  return %y : tensor<?x256xf32>
+}

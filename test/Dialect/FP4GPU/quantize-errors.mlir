@@ -74,11 +74,25 @@ fp4gpu.kernel @c3_format(%input: memref<128x128xf32>, %t: f32, %elements: memref
     schedule <tile = 128x128x1, stages = 1, warps = 8x1>
     arguments ["input", "t", "elements", "scales"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
-    // expected-error @below {{expected a format in blocks of 16 or 32 of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got #fp4.mxint8}}
+    // expected-error @below {{expected a format in blocks of 16 or 32 of f4E2M1FN elements with f8E4M3FN or f8E8M0FNU scales, or of f6E2M3FN, f6E3M2FN, f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got #fp4.mxint8}}
     fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
     ^bb0(%x: f32):
       fp4gpu.yield %x : f32
     } {format = #fp4.mxint8, rule = #fp4.scale_rule<floor>} : memref<128x128xf32> -> memref<128x128xf4E2M1FN>, memref<1x1x32x4x4xf8E8M0FNU>
+  }
+}
+
+// -----
+
+fp4gpu.kernel @c3_six_bits(%input: memref<128x96xf32>, %elements: memref<128x106xf6E2M3FN>, %scales: memref<1x1x32x4x4xf8E8M0FNU>)
+    schedule <tile = 128x128x1, stages = 1, warps = 8x1>
+    arguments ["input", "elements", "scales"] {
+  fp4gpu.for_tiles (%m, %n) in [128, 96] {
+    // expected-error @below {{expected columns to be a multiple of 64, got 96}}
+    fp4gpu.quantize (%input)[%m, %n] -> %elements, %scales {
+    ^bb0(%x: f32):
+      fp4gpu.yield %x : f32
+    } {format = #fp4.mxfp6e2m3, rule = #fp4.scale_rule<floor>} : memref<128x96xf32> -> memref<128x106xf6E2M3FN>, memref<1x1x32x4x4xf8E8M0FNU>
   }
 }
 
@@ -348,7 +362,7 @@ fp4gpu.kernel @c9_type(%input: memref<128x128xf32>, %matrix: memref<4x16x16xf32>
     schedule <tile = 128x64x1, stages = 1, warps = 8x1>
     arguments ["input", "matrix", "maxima"] {
   fp4gpu.for_tiles (%m, %n) in [128, 128] {
-    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being 16, 32, 64 or 128, got 'memref<4x16x16xf32>'}}
+    // expected-error @below {{expected a matrix of f32 with one or 128 / B blocks of B x B, B being a power of two in 16..1024, got 'memref<4x16x16xf32>'}}
     fp4gpu.amax (%input)[%m, %n] matrix(%matrix) -> %maxima {
     ^bb0(%x: f32):
       fp4gpu.yield %x : f32

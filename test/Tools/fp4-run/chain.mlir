@@ -3,9 +3,9 @@
 // RUN: rm -rf %t && mkdir %t
 // RUN: fp4-compile %s --algorithm=rtn -o %t/chain.fp4
 // RUN: fp4-run %t/chain.fp4 --check --size rows=40 | FileCheck %s
-// CHECK: check {{.*}} (matmul_nvfp4_mx96x128_bf16_relu_to_mxfp4_even) elements: ok
-// CHECK: check {{.*}} (matmul_nvfp4_mx96x128_bf16_relu_to_mxfp4_even) scales: ok
-// CHECK: check {{.*}} (matmul_mxfp4_mx16x96_f32) out: ok, 640 elements
+// CHECK: check {{.*}} (matmul_nvfp4_m256x96x128_bf16_relu_to_mxfp4_even) elements: ok
+// CHECK: check {{.*}} (matmul_nvfp4_m256x96x128_bf16_relu_to_mxfp4_even) scales: ok
+// CHECK: check {{.*}} (matmul_mxfp4_m256x16x96_f32) out: ok, 640 elements
 
 func.func @chain(%x: !fp4.tensor<?x128, #fp4.nvfp4>) -> tensor<?x16xf32> {
   %w = fp4.constant <elements = dense<33> : tensor<96x64xi8>, scales = dense<60> : tensor<96x8xi8>, tensor_scale = 0.5 : f32> : !fp4.tensor<96x128, #fp4.nvfp4>

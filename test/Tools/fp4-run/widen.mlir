@@ -11,11 +11,11 @@
 
 // CHAIN: check {{.*}} (quantize_nvfp4_four_over_six_mx96_f32_h16_dynamic) elements: ok
 // CHAIN: check {{.*}} (dequantize_nvfp4_mx96) out: ok, 480 elements
-// CHAIN: check {{.*}} (matmul_nvfp4_mx16x96_f32_bf16_scaled) out: ok, 80 elements
+// CHAIN: check {{.*}} (matmul_nvfp4_m{{[0-9]*}}x16x96_f32_bf16_scaled) out: ok, 80 elements
 // MXFP4: check {{.*}} (dequantize_mxfp4_mx96) out: ok, 480 elements
-// MXFP4: check {{.*}} (matmul_mxfp4_mx16x96_f32_bf16_scaled) out: ok, 80 elements
+// MXFP4: check {{.*}} (matmul_mxfp4_m{{[0-9]*}}x16x96_f32_bf16_scaled) out: ok, 80 elements
 // MANY: check {{.*}} (dequantize_nvfp4_mx96) out: ok, 3840 elements
-// MANY: check {{.*}} (matmul_nvfp4_mx16x96_f32_bf16_scaled) out: ok, 640 elements
+// MANY: check {{.*}} (matmul_nvfp4_m{{[0-9]*}}x16x96_f32_bf16_scaled) out: ok, 640 elements
 
 // Any codes and scales, and rows of 48.
 // RUN: fp4-compile %t/inputs.mlir --target=sm_90a -o %t/inputs

@@ -79,6 +79,47 @@ TEST(Manifest, Reads_all_that_a_launch_needs) {
             ArgumentSource::Kind::Weight);
 }
 
+/// A launch of "k", or of `other` for up to 16 rows and "m" for up to 64.
+static std::string withAlternatives(const std::string &other) {
+  std::string text = kManifest;
+  size_t begin = text.find("{\n    \"name\": \"k\""),
+         end = text.find("}],\n  \"launches");
+  std::string kernel = text.substr(begin, end + 1 - begin);
+  auto named = [&](const char *name) {
+    std::string copy = kernel;
+    return copy.replace(copy.find("\"k\""), 3, name);
+  };
+  text.insert(end + 1, ", " + named("\"l\"") + ", " + named("\"m\""));
+  std::string list =
+      R"("alternatives": [{"kernel": ")" + other +
+      R"(", "size": "rows", "at_most": 16}, {"kernel": "m", "size": "rows", "at_most": 64}], )";
+  return text.insert(text.find("\"layer\": \"gate\""), list);
+}
+
+TEST(Manifest, Chooses_the_first_alternative_that_is_large_enough) {
+  Expected<Manifest> manifest = parseManifest(withAlternatives("l"));
+  ASSERT_TRUE(manifest.ok()) << manifest.message();
+  const LaunchDescription &launch = manifest->launches[0];
+  EXPECT_EQ(*chooseKernel(launch, {{"rows", 1}}), 1u);
+  EXPECT_EQ(*chooseKernel(launch, {{"rows", 16}}), 1u);
+  EXPECT_EQ(*chooseKernel(launch, {{"rows", 17}}), 2u);
+  EXPECT_EQ(*chooseKernel(launch, {{"rows", 64}}), 2u);
+  EXPECT_EQ(*chooseKernel(launch, {{"rows", 65}}), 0u);
+  EXPECT_EQ(chooseKernel(launch, {}).message(), "the size 'rows' is not known");
+}
+
+TEST(Manifest, Says_which_alternative_is_wrong) {
+  EXPECT_EQ(parseManifest(withAlternatives("j")).message(),
+            "launches[0].alternatives[0].kernel: expected the name of a "
+            "kernel, got \"j\"");
+  std::string text = withAlternatives("l");
+  size_t at = text.find("\"name\": \"out\"", text.find("\"name\": \"l\""));
+  text.replace(at, 13, "\"name\": \"y\"");
+  EXPECT_EQ(parseManifest(text).message(),
+            "launches[0].alternatives[0].kernel: expected a kernel with the "
+            "arguments of 'k', got \"l\"");
+}
+
 TEST(Manifest, Evaluates_sizes) {
   Size tiles{0, "rows", 128};
   EXPECT_EQ(*evaluateSize(tiles, {{"rows", 129}}), 2);

@@ -289,12 +289,11 @@ TEST(Matmul, Says_what_is_wrong) {
   EXPECT_EQ(message(), "kernel 'k': expected meaning.lhs_format to be a block "
                        "format, got 'nvfp5'");
   kernel.meaning.kind = "sort";
-  EXPECT_EQ(message(),
-            "kernel 'k': no meaning of kind 'sort'; known: amax, matmul, "
-            "quantize");
+  EXPECT_EQ(message(), "kernel 'k': no meaning of kind 'sort'; known: amax, "
+                       "dequantize, matmul, quantize");
   kernel.meaning.kind = "";
   EXPECT_EQ(message(), "kernel 'k': the manifest does not say what it means; "
-                       "known: amax, matmul, quantize");
+                       "known: amax, dequantize, matmul, quantize");
 }
 
 /// Two rows of one MXFP4 block; with 32 columns, elements are padded to 32
@@ -376,8 +375,8 @@ TEST(Quantize, Says_what_is_wrong) {
   EXPECT_EQ(message(), "kernel 'q': expected meaning.scale_rule to be a rule "
                        "for nvfp4, got 'floor'");
   kernel.meaning.fields["format"] = "mxint8";
-  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4, "
-                       "mxfp4, mxfp8e4m3 or mxfp8e5m2, got 'mxint8'");
+  EXPECT_EQ(message(), "kernel 'q': expected meaning.format to be nvfp4 or "
+                       "a format mxfp4, mxfp6 or mxfp8, got 'mxint8'");
 }
 
 TEST(Quantize, Has_elements_of_eight_bits) {

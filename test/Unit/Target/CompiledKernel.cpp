@@ -168,6 +168,23 @@ makeParams(const json &kernel, const ptx::KernelInfo &info,
   return params;
 }
 
+size_t chooseKernel(const CompiledKernel &compiled,
+                    const KernelArguments &arguments) {
+  const json &kernels = compiled.manifest["kernels"];
+  const json &launch = compiled.manifest["launches"][0];
+  std::string name = launch["kernel"];
+  for (const json &other : launch.value("alternatives", json::array()))
+    if (resolveSize(other["size"], arguments) <=
+        other["at_most"].get<uint64_t>()) {
+      name = other["kernel"];
+      break;
+    }
+  size_t index = 0;
+  while (kernels[index]["name"] != name)
+    ++index;
+  return index;
+}
+
 static uint32_t getTileCount(const json &kernel,
                              const KernelArguments &arguments) {
   uint64_t count = 1;

@@ -37,6 +37,10 @@ struct KernelArguments {
   std::map<std::string, int32_t> values;
 };
 
+/// The number of the kernel that the module's launch runs for `arguments`.
+size_t chooseKernel(const CompiledKernel &kernel,
+                    const KernelArguments &arguments);
+
 /// Launches kernel number `index` with `blocks` blocks, or as many as there are
 /// tiles if 0. Arrays are read from and written back to `arguments`, which gets
 /// those of the kernel's weights that it lacks.

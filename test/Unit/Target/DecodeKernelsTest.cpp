@@ -266,8 +266,8 @@ void check(const std::string &target, const Case &c,
   Expected<CompiledKernel> kernel = compileKernel(operands.toModule(), target);
   ASSERT_TRUE(kernel.ok()) << kernel.message();
   KernelArguments arguments = operands.toArguments();
-  Expected<ptx::Statistics> statistics =
-      launchKernel(*kernel, arguments, c.blocks, options);
+  Expected<ptx::Statistics> statistics = launchKernel(
+      *kernel, arguments, c.blocks, options, chooseKernel(*kernel, arguments));
   ASSERT_TRUE(statistics.ok()) << statistics.message();
   compare(c, operands, arguments.arrays["out"]);
 }

@@ -182,8 +182,9 @@ std::string multiplyBlocks(const Shape &shape) {
 TEST(FusedQuantize, GivenMatrices) {
   // Random numbers: the order of the sums is part of the kernel's definition.
   for (const char *target : kTargets)
-    for (int64_t block : {16, 32, 64, 128}) {
-      Shape shape{21, block == 32 ? 160 : 3 * std::max<int64_t>(block, 32), 0,
+    for (int64_t block : {16, 32, 64, 128, 512, 1024}) {
+      Shape shape{block > 128 ? 5 : 21,
+                  block == 32 ? 160 : 3 * std::max<int64_t>(block, 32), 0,
                   block};
       std::mt19937 random(9);
       std::normal_distribution<float> normal;

@@ -46,6 +46,9 @@ const char *const schedules[] = {
     "tile = 32x128x128, stages = 3, warps = 1x4, swapped",
     "tile = 64x64x128, stages = 3, warps = 2x2, split = 2",
     "tile = 16x64x128, stages = 2, warps = 1x4, swapped, split = 3",
+    "tile = 64x64x128, stages = 3, warps = 2x2, balanced",
+    "tile = 128x128x128, stages = 2, warps = 2x2, balanced",
+    "tile = 8x64x128, stages = 2, warps = 1x4, swapped, balanced",
 };
 
 /// Those of elements that have a byte each.
@@ -58,6 +61,7 @@ const char *const byteSchedules[] = {
     "tile = 8x128x128, stages = 4, warps = 1x4, swapped",
     "tile = 16x32x128, stages = 4, warps = 1x2, swapped",
     "tile = 64x64x128, stages = 3, warps = 2x2, split = 2",
+    "tile = 32x64x128, stages = 3, warps = 1x2, balanced",
 };
 
 class Grid {
@@ -77,10 +81,11 @@ public:
     static const char *const tails[] = {"", "", "residual", "written", "gated"};
     std::string weight = weights[random() % weights.size()];
     bool usesBytes = format[4] != '4' || weight[4] != '4';
-    // TMA spreads elements of 4 and 6 bits to bytes by 128.
-    int64_t unit = format == "nvfp4"                                     ? 16
-                   : usesBytes && (format[4] != '8' || weight[4] != '8') ? 128
-                                                                         : 32;
+    // TMA spreads elements of 4 and 6 bits to bytes by 128; lanes do by 32.
+    bool isSpread = usesBytes && (format[4] != '8' || weight[4] != '8');
+    int64_t unit = format == "nvfp4"           ? 16
+                   : isSpread && index % 4 < 2 ? 128
+                                               : 32;
     Case c{format, pick(rows), pick(columns),
            unit * int64_t(1 + random() % (640 / unit))};
     if (weight != format)
@@ -95,6 +100,9 @@ public:
     // bfloat16 alone is off by up to 2^-9, as much as random data may be.
     c.resultType = !c.isRandom && random() % 2 ? "bf16" : "f32";
     c.blocks = random() % 7 == 0 ? 2 : 0;
+    // As many shares as a small chip has multiprocessors, or a few.
+    if (c.schedule.find("balanced") != std::string::npos)
+      c.blocks = 2 + random() % 9;
     return c;
   }
 

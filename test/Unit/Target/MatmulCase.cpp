@@ -223,7 +223,8 @@ double Matrix::at(int64_t row, int64_t k) const {
 
 std::vector<uint8_t> Matrix::packElements() const {
   int bits = getBits();
-  int64_t rowBytes = (depth * bits + 127) / 128 * 16;
+  int64_t rowBytes =
+      bits == 6 ? depth * 6 / 8 : (depth * bits + 127) / 128 * 16;
   std::vector<uint8_t> bytes(rows * rowBytes);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t at = 0; at < depth * bits; ++at)
@@ -310,14 +311,15 @@ public:
       return kernel.message();
     KernelArguments arguments = makeArguments();
     // Once more with the scratch memory that a launch has left.
-    if (c.schedule.find("split") != std::string::npos) {
+    size_t index = chooseKernel(*kernel, arguments);
+    if (kernel->manifest["kernels"][index]["workspace"].is_array()) {
       Expected<ptx::Statistics> first =
-          launchKernel(*kernel, arguments, c.blocks, options);
+          launchKernel(*kernel, arguments, c.blocks, options, index);
       if (!first.ok())
         return first.message();
     }
     Expected<ptx::Statistics> result =
-        launchKernel(*kernel, arguments, c.blocks, options);
+        launchKernel(*kernel, arguments, c.blocks, options, index);
     if (!result.ok())
       return result.message();
     if (statistics)

@@ -74,7 +74,8 @@ struct Matrix {
   int getMantissa() const;
   int getBias() const;
   double decode(unsigned code) const;
-  /// Codes from the lowest bit on without gaps; rows of whole 16 bytes.
+  /// Codes from the lowest bit on without gaps; rows of whole 16 bytes, of
+  /// 6-bit codes whole 24.
   std::vector<uint8_t> packElements() const;
   /// cuBLASLt, "Scaling factors layout": tiles of 128 rows x 4 scales.
   std::vector<uint8_t> layOutScales() const;

@@ -60,10 +60,13 @@ std::string join(const std::vector<int64_t> &sizes,
   return text + element + ">";
 }
 
+unsigned bitsOf(const Case &c) {
+  return numerics::elementBits(numerics::parseBlockFormat(c.format)->element);
+}
+
 /// Rows of elements are padded to 16 bytes.
 int64_t rowBytesOf(const Case &c) {
-  int64_t perChunk = c.format.rfind("mxfp8", 0) == 0 ? 16 : 32;
-  return 16 * ((c.columns + perChunk - 1) / perChunk);
+  return (c.columns * bitsOf(c) + 127) / 128 * 16;
 }
 
 std::string toModule(const Case &c) {
@@ -194,16 +197,18 @@ Reference quantize(const Case &c, const Input &input) {
   Reference expected;
   expected.tensorScale = tensorScale;
   size_t rowBytes = rowBytesOf(c);
-  bool isByte = numerics::elementBits(format.element) == 8;
   expected.elements.resize(c.rows * rowBytes);
   expected.isOpen.resize(c.rows * rowBytes);
   for (int64_t row = 0; row < c.rows; ++row)
     for (int64_t column = 0; column < c.columns; ++column) {
-      size_t byte = row * rowBytes + (isByte ? column : column / 2);
       size_t index = row * c.columns + column;
-      expected.elements[byte] |= codes[index] << (isByte ? 0 : column % 2 * 4);
-      if (numerics::isScaleNaN(format.scale, scales[index / format.blockCols]))
-        expected.isOpen[byte] = true;
+      bool isNaN =
+          numerics::isScaleNaN(format.scale, scales[index / format.blockCols]);
+      for (size_t i = 0; i < bitsOf(c); ++i) {
+        size_t bit = 8 * row * rowBytes + column * bitsOf(c) + i;
+        expected.elements[bit / 8] |= (codes[index] >> i & 1) << bit % 8;
+        expected.isOpen[bit / 8] = expected.isOpen[bit / 8] || isNaN;
+      }
     }
   expected.scales.resize(numerics::scaleBytes128x4(c.rows, blocks));
   numerics::swizzleScales128x4(scales.data(), c.rows, blocks,
@@ -384,6 +389,17 @@ TEST(QuantizeKernels, MXFP8) {
         for (int64_t rotation : {0, 32, 128})
           check(target, {format, rule, 18, 128, "bf16", rotation});
   check("sm_90a", {"mxfp8e4m3", "even", 133, 160, "f32", 16});
+}
+
+/// Software and the instruction for the codes; columns that end within a tile.
+TEST(QuantizeKernels, MXFP6) {
+  for (const char *target : kTargets)
+    for (const char *format : {"mxfp6e2m3", "mxfp6e3m2"}) {
+      for (const char *rule : {"floor", "rceil", "even"})
+        for (int64_t rotation : {0, 32, 128})
+          check(target, {format, rule, 18, 128, "bf16", rotation});
+      check(target, {format, "even", 133, 192, "f32", 16});
+    }
 }
 
 TEST(QuantizeKernels, Search) {

@@ -100,6 +100,7 @@ private:
   std::string stageName(size_t stage) const;
 
   Status runStage(Statistics &statistics, size_t stage);
+  Status keepStage(Statistics &statistics, size_t stage);
   Status collectMoments(Statistics &statistics, size_t stage);
   Status chooseTransform(Statistics &statistics, size_t stage);
   Status chooseInputScale(Statistics &statistics, size_t stage);

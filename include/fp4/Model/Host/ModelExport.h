@@ -43,6 +43,12 @@ struct ExportOptions {
 Status addOverride(Recipe &recipe, const ModelConfig &config,
                    const std::string &text);
 
+/// Lets the layers whose whole names match one of some regular expressions stay
+/// in high precision. Fails on a pattern that matches no layer, and if only
+/// some of the layers that read one input would stay.
+Status keepLayers(Recipe &recipe, const ModelConfig &config,
+                  const std::vector<std::string> &patterns);
+
 /// Writes the float model with rotations of `block` channels in its weights
 /// (RotationFusion.h) as a float32 checkpoint. `output` must not exist.
 Status exportFusedModel(const ModelDirectory &model, size_t block,
@@ -55,9 +61,11 @@ Status exportModel(mlir::MLIRContext &context, const ModelDirectory &model,
 
 /// How the quantized layers of a checkpoint are run: activations are rounded by
 /// the rule of the specification. The variant of a float model is empty.
+/// `model` outlives the result.
 Recipe recipeOfCheckpoint(const QuantizedConfig &config);
-BlockVariant checkpointVariant(const ModelDirectory &model,
-                               bool quantizesActivations = true);
+Expected<BlockVariant> checkpointVariant(mlir::MLIRContext &context,
+                                         const ModelDirectory &model,
+                                         bool quantizesActivations = true);
 
 } // namespace fp4::model
 

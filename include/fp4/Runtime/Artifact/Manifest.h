@@ -98,11 +98,25 @@ struct ArgumentSource {
   std::string name;
 };
 
+/// A kernel that runs in place of a launch's where a size is small enough.
+struct KernelAlternative {
+  size_t kernel; // index in Manifest::kernels
+  Size size;
+  int64_t atMost;
+};
+
 struct LaunchDescription {
   size_t kernel; // index in Manifest::kernels
   std::string layer;
   std::map<std::string, ArgumentSource> arguments;
+  /// The first whose size is at most its limit runs, else `kernel`. All take
+  /// the same arguments.
+  std::vector<KernelAlternative> alternatives;
 };
+
+/// The kernel of a launch for `sizes`.
+Expected<size_t> chooseKernel(const LaunchDescription &launch,
+                              const Sizes &sizes);
 
 struct Manifest {
   std::string target;

@@ -7,8 +7,9 @@
 //
 // A thread loads 32 consecutive elements with 16-byte accesses, rotates them by
 // butterflies in registers (and by shuffles with its neighbours where the
-// rotation is longer), quantizes its one or two blocks, and stores 16 bytes of
-// codes and one or two scales. How rows are dealt to threads: ActivationPlan.h.
+// rotation is longer), quantizes its one or two blocks, and stores 16, 24 or 32
+// bytes of codes and one or two scales. How rows are dealt to threads:
+// ActivationPlan.h.
 //
 //===----------------------------------------------------------------------===//
 
@@ -282,7 +283,6 @@ void ActivationKernel::saturate(Values &values) {
 
 void ActivationKernel::storeElements(const Place &place,
                                      ArrayRef<QuantizedBlock> blocks) {
-  constexpr int64_t perStore = 4;
   Values words;
   for (const QuantizedBlock &block : blocks)
     llvm::append_range(words, block.words);
@@ -290,15 +290,17 @@ void ActivationKernel::storeElements(const Place &place,
   auto type = cast<MemRefType>(array.getType());
   int64_t bits = type.getElementTypeBitWidth();
   int64_t rowBytes = type.getDimSize(1) * bits / 8;
+  // 32 elements of 6 bits are 24 bytes.
+  int64_t perStore = bits == 6 ? 2 : 4;
   b.ifThen(place.isFirstInside, [&] {
     Value start =
         b.createOrFold<arith::MulIOp>(b.extend(place.row), b.i64(rowBytes));
-    Value inRow = bits == 8 ? place.column : b.shiftRight(place.column, 1);
+    Value inRow = b.mul(b.shiftRight(place.column, 3), bits);
     Value index = b.createOrFold<arith::AddIOp>(start, b.extend(inRow));
     Value pointer = b.at(mapping.lookup(array), index, b.getI8Type());
     for (size_t i = 0; i < words.size(); i += perStore)
       b.store(b.pack(ArrayRef(words).slice(i, perStore)),
-              b.at(pointer, static_cast<int64_t>(4 * i)), 16);
+              b.at(pointer, static_cast<int64_t>(4 * i)), 4 * perStore);
   });
 }
 

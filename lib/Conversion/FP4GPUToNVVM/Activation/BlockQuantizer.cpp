@@ -15,7 +15,8 @@
 // E2M1 without a conversion. The magnitude code of q is the nearest integer to
 // min(2q, q + 2, q/2 + 4, 7), ties to even. Adding 1.5 * 2^23 in the same FMA
 // rounds each line once and leaves the integer in the low bits; rounding is
-// monotone, so the smallest rounded line is the code.
+// monotone, so the smallest rounded line is the code. Elements of 6 bits have
+// lines too: three of e2m3, min(8q, 4q + 8, 2q + 16, 31), seven of e3m2.
 //
 //===----------------------------------------------------------------------===//
 
@@ -284,6 +285,25 @@ Value BlockQuantizer::roundedLine(Value quotient) {
   return b.minInt(b.minInt(b.bits(half), b.bits(one)), b.bits(two));
 }
 
+/// The code of 6 bits of any quotient: a line for each exponent.
+Value BlockQuantizer::encodeSixBits(Value quotient) {
+  constexpr int64_t magnitudeBits = 5;
+  int64_t mantissaBits = numerics::elementMantissaBits(format.element);
+  int64_t lines = (int64_t(1) << (magnitudeBits - mantissaBits)) - 1;
+  int64_t first = numerics::elementMaxExponent(format.element) - lines + 1;
+  Value a = b.absolute(quotient);
+  Value code = b.i32(kMagicBits + (1 << magnitudeBits) - 1);
+  for (int64_t i = 0; i < lines; ++i) {
+    float slope = std::ldexp(1.0f, static_cast<int>(mantissaBits - first - i));
+    auto offset = static_cast<float>(i << mantissaBits);
+    Value line = b.fma(a, b.f32(slope), b.f32(kMagic + offset));
+    code = b.minInt(code, b.bits(line));
+  }
+  Value sign = b.bitAnd(b.shiftRight(b.bits(quotient), 31 - magnitudeBits),
+                        1 << magnitudeBits);
+  return b.bitOr(b.sub(code, b.i32(kMagicBits)), sign);
+}
+
 Value BlockQuantizer::encodeEight(ArrayRef<Value> quotients,
                                   ArrayRef<Value> signs, bool canExceed) {
   if (hasConversion) {
@@ -314,9 +334,42 @@ Value BlockQuantizer::encodeFour(ArrayRef<Value> quotients) {
   return b.bitOr(low, b.shiftLeft(high, 16));
 }
 
+/// Sixteen codes of 6 bits.
+Values BlockQuantizer::encodeSixteen(ArrayRef<Value> quotients) {
+  SmallVector<Value, 4> fours;
+  for (size_t i = 0; i < quotients.size(); ++i) {
+    auto bit = static_cast<int64_t>(6 * (i % 4));
+    Value codes;
+    if (!hasConversion) {
+      codes = encodeSixBits(quotients[i]);
+    } else {
+      // A byte for each of two codes.
+      Value pair =
+          b.encodeF6Pair(quotients[i], quotients[i + 1], format.element);
+      codes =
+          b.bitOr(b.bitAnd(pair, 0x3F), b.bitAnd(b.shiftRight(pair, 2), 0xFC0));
+      ++i;
+    }
+    if (bit == 0)
+      fours.push_back(codes);
+    else
+      fours.back() = b.bitOr(fours.back(), b.shiftLeft(codes, bit));
+  }
+  Values words;
+  for (int64_t i = 0; i < 3; ++i)
+    words.push_back(b.bitOr(b.shiftRight(fours[i], 8 * i),
+                            b.shiftLeft(fours[i + 1], 24 - 8 * i)));
+  return words;
+}
+
 Values BlockQuantizer::encode(ArrayRef<Value> quotients, ArrayRef<Value> signs,
                               bool canExceed) {
   Values words;
+  if (numerics::elementBits(format.element) == 6) {
+    for (size_t i = 0; i < quotients.size(); i += 16)
+      llvm::append_range(words, encodeSixteen(quotients.slice(i, 16)));
+    return words;
+  }
   if (format.element != numerics::ElementFormat::E2M1) {
     for (size_t i = 0; i < quotients.size(); i += 4)
       words.push_back(encodeFour(quotients.slice(i, 4)));

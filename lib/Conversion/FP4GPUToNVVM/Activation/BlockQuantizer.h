@@ -36,7 +36,7 @@ public:
   using Values = KernelBuilder::Values;
 
   /// `norm` is a power of two that the values are still to be multiplied by;
-  /// `hasConversion` says whether the target converts to e2m1.
+  /// `hasConversion` says whether the target converts to 4 and 6 bits.
   BlockQuantizer(RealBuilder &builder, const numerics::BlockFormat &format,
                  numerics::ScaleRule rule, float norm, bool hasConversion)
       : b(builder), format(format), rule(rule), norm(norm),
@@ -82,6 +82,8 @@ private:
   Value roundedLine(Value quotient);
   Value gatherSigns(llvm::ArrayRef<Value> reals);
   Value encodeFour(llvm::ArrayRef<Value> quotients);
+  Value encodeSixBits(Value quotient);
+  Values encodeSixteen(llvm::ArrayRef<Value> quotients);
 
   //===--------------------------------------------------------------------===//
   // Four over six (FourOverSix.cpp)

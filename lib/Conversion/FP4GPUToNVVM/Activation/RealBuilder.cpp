@@ -121,6 +121,17 @@ Value RealBuilder::encodeF8Pair(Value low, Value high,
   return arith::ExtUIOp::create(*this, getI32Type(), pair);
 }
 
+Value RealBuilder::encodeF6Pair(Value low, Value high,
+                                numerics::ElementFormat format) {
+  Type type = Float6E2M3FNType::get(getContext());
+  if (format == numerics::ElementFormat::E3M2)
+    type = Float6E3M2FNType::get(getContext());
+  Value pair = NVVM::ConvertF32x2ToF6x2Op::create(
+      *this, getI16Type(), high, low, /*relu=*/getBoolAttr(false),
+      TypeAttr::get(type));
+  return arith::ExtUIOp::create(*this, getI32Type(), pair);
+}
+
 Value RealBuilder::encodeE4M3(Value real) {
   return encodeF8Pair(real, f32(0.0f), numerics::ElementFormat::E4M3);
 }

@@ -69,6 +69,8 @@ public:
   /// Two e4m3 or e5m2 codes in 16 bits, `low` in the low half; nearest, ties to
   /// even, saturating.
   Value encodeF8Pair(Value low, Value high, numerics::ElementFormat format);
+  /// Two e2m3 or e3m2 codes in the low bits of a byte each, likewise.
+  Value encodeF6Pair(Value low, Value high, numerics::ElementFormat format);
   Value truncate(Value a, unsigned width);
 
   //===--------------------------------------------------------------------===//

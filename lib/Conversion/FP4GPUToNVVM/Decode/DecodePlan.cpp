@@ -71,6 +71,8 @@ FailureOr<DecodePlan> planDecodeKernel(KernelOp kernel, const GPUArch &arch) {
     return kernel.emitOpError()
            << "expected a schedule with the tile of the body, " << acc.getRows()
            << "x" << acc.getCols() << "x" << depth << ", got " << schedule;
+  if (failed(checkGated(plan, acc.getCols())))
+    return failure();
   if (schedule.getSplit() > plan.getUnits())
     return kernel.emitOpError()
            << "expected a split of at most " << plan.getUnits()

@@ -25,9 +25,11 @@ inline constexpr int64_t kUnitRows = 64, kUnitRowBytes = 128;
 struct DecodePlan : KernelPlan {
   MmaDecodeOp product;
 
-  /// Whether weights and activations are f8E4M3FN rather than bf16.
+  /// Whether weights and activations are f8E4M3FN rather than bf16 or f16.
   bool isFolded = false;
 
+  /// Of the activations, in which the weight is multiplied.
+  mlir::Type getElementType() const { return lhs.type.getElementType(); }
   int64_t getUnitBytes() const { return rhs.getShape()[2]; }
   int64_t getUnitDepth() const { return getFragmentUnitDepth(isFolded); }
   /// Units along the depth: of the matrix, of a stage, of a block's share.

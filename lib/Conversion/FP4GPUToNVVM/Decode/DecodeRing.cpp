@@ -60,41 +60,16 @@ void DecodeRing::forTiles(function_ref<void(const DecodeTile &)> body) {
 // Balanced tiles
 //===----------------------------------------------------------------------===//
 
-std::pair<Value, Value> DecodeRing::shareRounds() {
+BalancedShares DecodeRing::shareRounds() {
   Value total = b.mul(countTiles().first, plan.getTileRounds());
-  Value blocks = b.i32(DecodePlan::kMaxBlocks);
-  Value grid = b.gridSize();
-  blocks = b.select(b.less(grid, blocks), grid, blocks);
-  return {b.div(total, blocks), b.rem(total, blocks)};
-}
-
-Value DecodeRing::beginOfBlock(Value block) {
-  auto [share, longer] = shareRounds();
-  Value before = b.select(b.less(block, longer), block, longer);
-  return b.add(b.createOrFold<arith::MulIOp>(block, share), before);
-}
-
-Value DecodeRing::blockOfRound(Value round) {
-  auto [share, longer] = shareRounds();
-  Value longShare = b.add(share, 1);
-  Value end = b.createOrFold<arith::MulIOp>(longer, longShare);
-  // All shares are longer ones where there are fewer rounds than blocks.
-  Value atLeast = b.select(b.less(b.i32(0), share), share, b.i32(1));
-  Value behind = b.div(b.createOrFold<arith::SubIOp>(round, end), atLeast);
-  return b.select(b.less(round, end), b.div(round, longShare),
-                  b.add(longer, behind));
+  return BalancedShares(b, total, DecodePlan::kMaxBlocks);
 }
 
 void DecodeRing::forBalancedTiles(function_ref<void(const DecodeTile &)> body) {
-  auto [count, rowTiles] = countTiles();
   int64_t tileRounds = plan.getTileRounds();
-  Value total = b.mul(count, tileRounds), rows = rowTiles, block = b.blockId();
-  // Blocks that are too many begin behind the end.
-  auto limit = [&](Value round) {
-    return b.select(b.less(round, total), round, total);
-  };
-  Value begin = limit(beginOfBlock(block));
-  Value end = limit(beginOfBlock(b.add(block, 1)));
+  Value rows = countTiles().second, block = b.blockId();
+  BalancedShares shares = shareRounds();
+  Value begin = shares.begin(block), end = shares.begin(b.add(block, 1));
   Value perTile = b.i32(tileRounds);
   b.forLoop(b.div(begin, perTile), b.ceilDiv(end, tileRounds), b.i32(1), {},
             [&](Value tile, ValueRange) -> Values {

@@ -14,6 +14,7 @@
 #ifndef FP4_LIB_CONVERSION_FP4GPUTONVVM_DECODE_DECODERING_H
 #define FP4_LIB_CONVERSION_FP4GPUTONVVM_DECODE_DECODERING_H
 
+#include "../BalancedShares.h"
 #include "../KernelSkeleton.h"
 #include "DecodePlan.h"
 
@@ -63,10 +64,8 @@ public:
   Value countUnits(const DecodeTile &tile, const RingStage &stage);
 
   void forTiles(llvm::function_ref<void(const DecodeTile &)> body);
-  /// Of a balanced schedule: rounds before those of block `block`, and the
-  /// block that has round `round`.
-  Value beginOfBlock(Value block);
-  Value blockOfRound(Value round);
+  /// Of a balanced schedule: which block has which rounds.
+  BalancedShares shareRounds();
   Values forStages(
       const DecodeTile &tile, mlir::ValueRange init,
       llvm::function_ref<Values(const RingStage &, mlir::ValueRange)> body);
@@ -80,8 +79,6 @@ public:
 private:
   /// The number of tiles, and of those along the rows.
   std::pair<Value, Value> countTiles();
-  /// Rounds that each block has, and the number of blocks that have one more.
-  std::pair<Value, Value> shareRounds();
   void forBalancedTiles(llvm::function_ref<void(const DecodeTile &)> body);
   Values runRound(
       const DecodeTile &tile, Value round, int64_t upTo, Values carried,

@@ -95,9 +95,10 @@ LogicalResult Dequantize::check() {
     return forTiles.emitOpError()
            << "expected the columns of 'out', " << columns
            << ", as second size, got " << forTiles.getStaticSizes()[1];
-  for (Value array : op->getOperands())
-    if (isa<MemRefType>(array.getType()) && !isa<BlockArgument>(array))
-      return op.emitOpError("expected kernel arguments as arrays");
+  Block &tile = forTiles.getBody().front();
+  if (op.getRow() != tile.getArgument(0) ||
+      op.getColumn() != tile.getArgument(1))
+    return op.emitOpError("expected the indices of the loop over tiles");
   return success();
 }
 

@@ -1,4 +1,4 @@
-//===- FragmentDecoder.cpp - 4-bit weights to bf16 or e4m3 ---------------===//
+//===- FragmentDecoder.cpp - 4-bit weights to bf16, f16, e4m3 -------------===//
 //
 // Part of the fp4 project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -27,9 +27,9 @@ static constexpr int64_t kMask = 0x81C081C0;
 
 void FragmentDecoder::declare(Operation *device) {
   // For UE4M3: 16 times a byte in both halves, and 2^97, the bf16 0x7000, in
-  // both. The last three are for folded scales.
+  // both. Then three for folded scales, and one for E8M0 to f16.
   int32_t values[] = {8,          64, 69,         0x00100010, 0x70007000,
-                      0x00800080, 16, 0x08080800, 0x08080808};
+                      0x00800080, 16, 0x08080800, 0x08080808, 0x04000400};
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(&device->getRegion(0).front());
   constants = SymbolTable::lookupSymbolIn(device, kConstantsName);
@@ -55,8 +55,11 @@ void FragmentDecoder::begin(Value lane, Value unitOffset, Value rowTile) {
   by64 = factor(1);
   by69 = factor(2);
   bool isUE4M3 = plan.scaleKind == ScaleKind::UE4M3;
-  scaleFactor = factor(isUE4M3 ? 3 : 5);
-  if (isUE4M3)
+  if (isHalf())
+    scaleFactor = factor(isUE4M3 ? 5 : 9);
+  else
+    scaleFactor = factor(isUE4M3 ? 3 : 5);
+  if (isUE4M3 && !isHalf())
     scaleBase = factor(4);
   codesOffset = b.mul(lane, 16);
   scalesOffset = b.mul(b.shiftRight(lane, 2), getScaleBytes());
@@ -135,11 +138,23 @@ FragmentDecoder::Raw FragmentDecoder::load(Value unit, int64_t rowTile) {
   return raw;
 }
 
-/// The scale of byte `byte`, as bf16 in both halves.
+/// The scale of byte `byte`, as bf16 or f16 in both halves.
 Value FragmentDecoder::scalePair(Value word, int64_t byte) {
-  Value product =
-      b.createOrFold<arith::MulIOp>(b.byteOf(word, byte), scaleFactor);
+  Value code = b.byteOf(word, byte);
+  if (isHalf() && plan.scaleKind == ScaleKind::UE8M0)
+    code = b.bitAnd(code, 31);
+  Value product = b.createOrFold<arith::MulIOp>(code, scaleFactor);
   return scaleBase ? b.add(product, scaleBase) : product;
+}
+
+/// A pair of codes at their places in a bf16; those of an f16 are three bits
+/// further left, but for the sign.
+Value FragmentDecoder::codePair(Value bits) {
+  if (!isHalf())
+    return b.bitAnd(bits, kMask);
+  Value magnitudes =
+      b.createOrFold<arith::MulIOp>(b.bitAnd(bits, kMask & 0x7FFF7FFF), by8);
+  return b.createOrFold<arith::OrIOp>(b.bitAnd(bits, 0x80008000), magnitudes);
 }
 
 FragmentDecoder::Values FragmentDecoder::decode(const Raw &raw, int64_t step) {
@@ -158,7 +173,8 @@ FragmentDecoder::Values FragmentDecoder::decode(const Raw &raw, int64_t step) {
   Value scales[] = {scalePair(word, byte), scalePair(word, byte + 1)};
   Values fragment;
   for (auto [i, value] : llvm::enumerate(registers))
-    fragment.push_back(b.mulBF16x2(b.bitAnd(value, kMask), scales[i % 2]));
+    fragment.push_back(
+        b.mulPairs(plan.getElementType(), codePair(value), scales[i % 2]));
   return fragment;
 }
 

@@ -7,9 +7,9 @@
 //
 // Device code that loads a lane's codes and scales of 16 rows by the depth of a
 // unit and decodes them to fragments of operand A, exactly. To bf16 it takes 9
-// instructions for eight codes and 4 more for their scales, to e4m3 with folded
-// scales 10 in all. fp4/Numerics/Fragments.h and FoldedFragments.h have the
-// layouts and the identities.
+// instructions for eight codes and 4 more for their scales, to f16 17 and 4, to
+// e4m3 with folded scales 10 in all. fp4/Numerics/Fragments.h and
+// FoldedFragments.h have the layouts and the identities.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,6 +49,8 @@ private:
   Values decodeFolded(const Raw &raw, int64_t step);
   int64_t getScaleBytes() const;
   Value scalePair(Value word, int64_t byte);
+  Value codePair(Value bits);
+  bool isHalf() const { return plan.getElementType().isF16(); }
 
   DecodePlan &plan;
   KernelBuilder &b;

@@ -56,9 +56,11 @@ private:
   void setPlan();
   int64_t getThreads() const { return 32 * (warps + 2); }
   int64_t getSumBytes() const { return warps * tileRows * kSumPitch * 4; }
+  int64_t getProducts() { return plan.epilogue.getGated() ? 2 : 1; }
   /// Elements that a thread finishes at a time.
   int64_t getChunk() const { return tileRows >= 16 ? 4 : 2; }
-  int64_t getChunks() const { return tileRows * kUnitRows / getChunk(); }
+  int64_t getChunksPerRow() { return kUnitRows / getProducts() / getChunk(); }
+  int64_t getChunks() { return tileRows * getChunksPerRow(); }
   int64_t getInboxBytes() const {
     return isSplit() ? tileRows * kUnitRows / 2 * 4 : 0;
   }
@@ -78,6 +80,7 @@ private:
   void storeSums(Value warp, Value lane, ValueRange accumulators);
   void reduce(const DecodeTile &tile, Value thread);
   void finishChunk(const DecodeTile &tile, Value chunk, ValueRange values);
+  Value sumOffset(Value chunk, int64_t product);
   Values addWarps(Value chunk);
   void reduceSplit(const DecodeTile &tile, Value thread);
 
@@ -150,7 +153,8 @@ Values StreamMatmul::emitUnit(int64_t slot, Value warp, Value lane,
             (rowTile * (tileRows / 8) + j) * 4, 4);
         ValueRange pair =
             ValueRange(x[2 * j + step / 2]).slice(2 * (step % 2), 2);
-        llvm::copy(b.mmaBF16(a, pair, sum), sum.begin());
+        llvm::copy(b.mmaPairs(plan.getElementType(), a, pair, sum),
+                   sum.begin());
       }
     }
   }
@@ -180,33 +184,48 @@ void StreamMatmul::storeSums(Value warp, Value lane, ValueRange accumulators) {
 
 void StreamMatmul::finishChunk(const DecodeTile &tile, Value chunk,
                                ValueRange values) {
-  int64_t perRow = kUnitRows / getChunk();
-  Value row = b.add(b.mul(tile.m, tileRows), b.div(chunk, b.i32(perRow)));
-  Value column = b.add(b.mul(tile.n, kUnitRows),
-                       b.mul(b.rem(chunk, b.i32(perRow)), getChunk()));
+  Value perRow = b.i32(getChunksPerRow());
+  Value row = b.add(b.mul(tile.m, tileRows), b.div(chunk, perRow));
+  Value column = b.add(b.mul(tile.n, kUnitRows / getProducts()),
+                       b.mul(b.rem(chunk, perRow), getChunk()));
+  SmallVector<Values> products;
+  for (int64_t i = 0; i < getProducts(); ++i)
+    products.push_back(Values(values.slice(i * getChunk(), getChunk())));
   skeleton.ifWithin(1, column, [&] {
     skeleton.ifWithin(0, row, [&] {
-      skeleton.storeElements({Values(values)}, row, column,
+      skeleton.storeElements(products, row, column,
                              skeleton.loadColumns(column, getChunk()));
     });
   });
 }
 
-/// The sum over all warps of chunk `chunk`.
+/// Where a warp has the sums of a chunk. Columns alternate between the products
+/// of a gated pair in groups of eight.
+Value StreamMatmul::sumOffset(Value chunk, int64_t product) {
+  Value perRow = b.i32(getChunksPerRow());
+  Value column = b.mul(b.rem(chunk, perRow), getChunk());
+  if (getProducts() == 2)
+    column = b.add(b.mul(b.shiftRight(column, 3), 16),
+                   b.add(b.bitAnd(column, 7), 8 * product));
+  return b.add(b.mul(b.div(chunk, perRow), kSumPitch * 4), b.mul(column, 4));
+}
+
+/// The sums over all warps of chunk `chunk`, one product behind the other.
 Values StreamMatmul::addWarps(Value chunk) {
   Type type = VectorType::get(getChunk(), b.getF32Type());
-  Value perRow = b.i32(kUnitRows / getChunk());
-  Value row = b.mul(b.div(chunk, perRow), kSumPitch * 4);
-  Value column = b.mul(b.rem(chunk, perRow), 4 * getChunk());
-  Value base = b.at(b.at(sums(), row), column);
-  Values total = b.unpack(b.load(type, base, 4 * getChunk()));
-  for (int64_t i = 1; i < warps; ++i) {
-    Value other = b.at(base, i * tileRows * kSumPitch * 4);
-    Values part = b.unpack(b.load(type, other, 4 * getChunk()));
-    for (auto [sum, value] : llvm::zip_equal(total, part))
-      sum = arith::AddFOp::create(b, sum, value);
+  Values totals;
+  for (int64_t product = 0; product < getProducts(); ++product) {
+    Value base = b.at(sums(), sumOffset(chunk, product));
+    Values total = b.unpack(b.load(type, base, 4 * getChunk()));
+    for (int64_t i = 1; i < warps; ++i) {
+      Value other = b.at(base, i * tileRows * kSumPitch * 4);
+      Values part = b.unpack(b.load(type, other, 4 * getChunk()));
+      for (auto [sum, value] : llvm::zip_equal(total, part))
+        sum = arith::AddFOp::create(b, sum, value);
+    }
+    llvm::append_range(totals, total);
   }
-  return total;
+  return totals;
 }
 
 /// Adds the sums of all warps and finishes the elements.
@@ -222,13 +241,12 @@ void StreamMatmul::reduce(const DecodeTile &tile, Value thread) {
 /// of one half of the chunks and completes the other half. There are two
 /// inboxes: a block is never more than one tile ahead.
 void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
-  int64_t half = getChunks() / 2;
+  int64_t half = getChunks() / 2, count = getProducts() * getChunk();
   Type type = VectorType::get(getChunk(), b.getF32Type());
   Value parity = b.bitAnd(tile.round, 1);
   Value other = b.bitXor(tile.part, b.i32(1));
   auto slot = [&](Value chunk) {
-    return b.at(inbox(parity),
-                b.mul(b.rem(chunk, b.i32(half)), 4 * getChunk()));
+    return b.at(inbox(parity), b.mul(b.rem(chunk, b.i32(half)), 4 * count));
   };
   SmallVector<Value> chunks;
   SmallVector<Values> own;
@@ -237,9 +255,12 @@ void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
     Value exists = b.less(chunk, b.i32(getChunks()));
     Values total = b.choose(
         exists, [&] { return addWarps(chunk); },
-        [&] { return Values(getChunk(), b.f32(0.0f)); });
+        [&] { return Values(count, b.f32(0.0f)); });
     b.ifThen(b.equal(b.div(chunk, b.i32(half)), other), [&] {
-      b.store(b.pack(total), b.mapToRank(slot(chunk), other), 4 * getChunk());
+      Value inbox = b.mapToRank(slot(chunk), other);
+      for (int64_t i = 0; i < count; i += getChunk())
+        b.store(b.pack(ArrayRef(total).slice(i, getChunk())),
+                b.at(inbox, 4 * i), 4 * getChunk());
     });
     chunks.push_back(chunk);
     own.push_back(total);
@@ -250,7 +271,11 @@ void StreamMatmul::reduceSplit(const DecodeTile &tile, Value thread) {
   b.clusterBarrierWait(inboxBarrier(), parity);
   for (size_t i = 0; i < chunks.size(); ++i)
     b.ifThen(b.equal(b.div(chunks[i], b.i32(half)), tile.part), [&] {
-      Values sums = b.unpack(b.load(type, slot(chunks[i]), 4 * getChunk()));
+      Values sums;
+      for (int64_t j = 0; j < count; j += getChunk())
+        llvm::append_range(sums,
+                           b.unpack(b.load(type, b.at(slot(chunks[i]), 4 * j),
+                                           4 * getChunk())));
       for (auto [sum, value] : llvm::zip_equal(sums, own[i]))
         sum = arith::AddFOp::create(b, value, sum);
       finishChunk(tile, chunks[i], sums);

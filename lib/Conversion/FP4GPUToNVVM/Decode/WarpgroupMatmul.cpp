@@ -122,7 +122,7 @@ Values WarpgroupMatmul::emitProducts(const RingStage &stage,
       for (int64_t i = 0; i < 2; ++i) {
         sums = warpgroupMma(b, fragments[i], descriptorBase,
                             getDescriptorOffset(stage.slot, unit, 2 * half + i),
-                            sums, plan.isFolded, isFirst);
+                            sums, plan.getElementType(), isFirst);
         isFirst = false;
       }
       warpgroupCommit(b);

@@ -35,21 +35,21 @@ using Values = KernelBuilder::Values;
 // Elements
 //===----------------------------------------------------------------------===//
 
-/// Stores pairs of columns: `results` are columns g and g + 8 of rows 2t and
-/// 2t + 1, packed to 16 bits; transposed they are row g, columns 2t.. and 8 on.
+/// Stores pairs of columns: `results` are column g, and perhaps g + 8, of rows
+/// 2t and 2t + 1, of 16 bits; transposed they are row g, columns 2t.., and 8
+/// on.
 void WarpgroupMatmul::storePairs(Value row, Value column,
                                  ArrayRef<Value> results) {
   Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
   Value ownRow = b.add(row, g), ownColumn = b.add(column, b.mul(t, 2));
   // Both ahead of the stores: LLVM would put the second one, which all lanes
   // have to reach together, behind both sides of the first one's condition.
-  Value transposed[2];
-  for (int64_t i = 0; i < 2; ++i)
-    transposed[i] = transpose8x8(
-        b,
-        LLVM::BitcastOp::create(b, b.getI32Type(),
-                                b.pack({results[2 * i], results[2 * i + 1]})));
-  for (int64_t i = 0; i < 2; ++i) {
+  Values transposed;
+  for (size_t i = 0; i < results.size(); i += 2)
+    transposed.push_back(transpose8x8(
+        b, LLVM::BitcastOp::create(b, b.getI32Type(),
+                                   b.pack({results[i], results[i + 1]}))));
+  for (int64_t i = 0, e = transposed.size(); i < e; ++i) {
     skeleton.ifWithin(1, b.add(column, 8 * i), [&] {
       skeleton.ifWithin(0, ownRow, [&] {
         b.store(transposed[i],
@@ -63,13 +63,19 @@ void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
                                   ValueRange sums) {
   Value g = b.shiftRight(lane, 2), t = b.bitAnd(lane, 3);
   Value row = b.add(b.mul(tile.m, tileRows), b.mul(octet, 8));
-  Value column = b.add(b.mul(b.add(b.mul(tile.n, groups), group), kUnitRows),
-                       b.mul(warp, 16));
+  // A gated pair has its two products in rows g and g + 8 of operand A.
+  bool isGated = plan.epilogue.getGated();
+  int64_t products = isGated ? 2 : 1, count = 4 / products;
+  Value unit = b.add(b.mul(tile.n, groups), group);
+  Value column =
+      b.add(b.mul(unit, kUnitRows / products), b.mul(warp, 16 / products));
   SmallVector<Value> results;
-  for (int64_t i = 0; i < 4; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     Value ownRow = skeleton.clamp(0, b.add(b.add(row, b.mul(t, 2)), i % 2));
     Value ownColumn = skeleton.clamp(1, b.add(b.add(column, g), 8 * (i / 2)));
     Values operands = {sums[i]};
+    if (isGated)
+      operands.push_back(sums[i + count]);
     for (const Values &vector :
          llvm::concat<Values>(skeleton.loadColumns(ownColumn, 1),
                               skeleton.loadMatrices(ownRow, ownColumn, 1)))
@@ -78,7 +84,7 @@ void WarpgroupMatmul::finishOctet(const DecodeTile &tile, Value octet,
   }
   if (results.front().getType().getIntOrFloatBitWidth() == 16)
     return storePairs(row, column, results);
-  for (int64_t i = 0; i < 4; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     Value ownRow = b.add(b.add(row, b.mul(t, 2)), i % 2);
     Value ownColumn = b.add(b.add(column, g), 8 * (i / 2));
     skeleton.ifWithin(1, ownColumn, [&] {
@@ -124,7 +130,7 @@ Values WarpgroupMatmul::collect(const DecodeTile &tile, ValueRange sums) {
   Value next = b.add(b.blockId(), 1);
   Value lastRound =
       b.add(b.mul(b.add(tile.index, 1), plan.getTileRounds()), -1);
-  Value end = b.add(ring.blockOfRound(lastRound), 1);
+  Value end = b.add(ring.shareRounds().blockOf(lastRound), 1);
   return b.forLoop(
       next, end, b.i32(1), sums, [&](Value block, ValueRange carried) {
         b.ifThen(b.equal(thread, 0), [&] {

@@ -90,6 +90,8 @@ LogicalResult TensorMatmul::check() {
            << plan.lhs.type.getElementType() << " and "
            << plan.rhs.type.getElementType()
            << "; sm_120a, sm_120f and sm_121a have kernels for them";
+  if (failed(checkTensorMaps(plan)))
+    return failure();
   if (schedule.getTileM() != 128 ||
       !llvm::is_contained({128, 256}, schedule.getTileN()) ||
       schedule.getWarpsM() != kOwners || schedule.getWarpsN() != 1 ||

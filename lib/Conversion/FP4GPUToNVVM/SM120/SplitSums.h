@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// With a split, blocks have a part of a tile's depth each. They leave their
-// sums in scratch memory; the last one to come, warp by warp, adds them up in
-// the order of the parts and goes on to the epilogue. Nobody waits, so any grid
-// works, and the result does not depend on who was last.
+// With a split, blocks have a part of a tile's depth each; with a balanced
+// schedule, each has the same number of steps, and tiles that lie across the
+// ends of shares are shared. They leave their sums in scratch memory; the last
+// one to come, warp by warp, adds them up in the order of the parts and goes on
+// to the epilogue. Nobody waits, so any grid works, and the result does not
+// depend on who was last.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +18,7 @@
 #define FP4_LIB_CONVERSION_FP4GPUTONVVM_SM120_SPLITSUMS_H
 
 #include "../KernelSkeleton.h"
+#include <functional>
 
 namespace fp4::gpu {
 
@@ -30,14 +33,33 @@ public:
       : plan(plan), b(builder), skeleton(skeleton), warps(warps),
         registers(registers) {}
 
-  /// Scratch memory for a row of tiles, zero where the last launch left it so.
-  int64_t getWorkspaceBytes() const;
+  bool isNeeded() const {
+    return plan.schedule.getBalanced() || plan.schedule.getSplit() > 1;
+  }
+  /// Sets what the plan says of scratch memory and grid.
+  void planWorkspace();
   /// Within forTiles: hands over a warp's sums, and runs `body` with those of
   /// all parts in the last warp to do so.
   void finish(Value warp, Value lane, mlir::ValueRange sums,
               llvm::function_ref<void(mlir::ValueRange)> body);
 
 private:
+  /// More than any of these GPUs has multiprocessors, each of which gets one
+  /// block.
+  static constexpr int64_t kMostBlocks = 192;
+  static constexpr int64_t kPartsOfBlock = 2;
+
+  /// A tile with several parts: where its counters are, how many parts there
+  /// are, which one this block has, and where each one's sums are.
+  struct SharedTile {
+    Value counters, count, part;
+    std::function<Value(Value part)> getPart;
+  };
+
+  SharedTile placeSplit();
+  SharedTile placeShare();
+  Values exchange(const SharedTile &tile, Value warp, Value lane,
+                  mlir::ValueRange sums);
   /// Arrivals of each warp, then [part][warp][4 registers][lane].
   int64_t getCounterBytes() const { return llvm::alignTo(4 * warps, 16); }
   int64_t getWarpBytes() const { return 32 * 4 * registers; }

@@ -57,16 +57,12 @@ void FragmentLoader::setLane(Value value) {
   member = b.bitAnd(lane, 3);
 }
 
-/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. TMA
-/// has exchanged chunks by the address bits from 7 on, which depend on the row
-/// in the tile alone and, as the warp's part and blocks of rows in it begin at
-/// multiples of eight rows, on `laneRow` alone.
+/// The address of row `laneRow` of the warp's part and of 16-byte `chunk`. The
+/// warp's part and blocks of rows in it begin at multiples of eight rows.
 Value FragmentLoader::getAddress(const WarpSide &side, Value stage,
                                  Value laneRow, Value chunk) {
   int64_t rowBytes = side.elements.getRowBytes();
-  Value exchange =
-      b.bitAnd(b.shiftRight(b.mul(laneRow, rowBytes), 7), rowBytes / 16 - 1);
-  Value chunkOffset = b.mul(b.bitXor(chunk, exchange), 16);
+  Value chunkOffset = skeleton.swizzledChunk(side.elements, laneRow, chunk);
   Value offset = b.add(b.mul(b.add(side.row, laneRow), rowBytes), chunkOffset);
   return b.at(skeleton.tileAddress(side.elements, stage), offset);
 }
@@ -107,8 +103,8 @@ SmallVector<Values> FragmentLoader::loadB(Value stage, int64_t step,
   Value base = getAddress(sideB, stage, row, b.add(chunk, 2 * step));
   SmallVector<Values> blocks;
   for (int64_t column = 0; column < sideB.extent; column += 16) {
-    Values four = loadMatrices(
-        sideB, b.at(base, column * sideB.elements.getRowBytes()));
+    Values four =
+        loadMatrices(sideB, b.at(base, column * sideB.elements.getRowBytes()));
     blocks.push_back({four[0], four[1]});
     blocks.push_back({four[2], four[3]});
   }

@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One warp fills the ring by TMA; the others own a part of the output tile
-// each, in registers. What a step of the depth takes is loaded while the
-// products of the step before it are under way, across stages too: behind the
-// last loads of a stage a warp gives it back, waits for the next one, which has
-// come long ago if the producer keeps up, and loads its first step.
+// One warp fills the ring, by TMA or else by cp.async; the others own a part of
+// the output tile each, in registers. What a step of the depth takes is loaded
+// while the products of the step before it are under way, across stages too:
+// behind the last loads of a stage a warp gives it back, waits for the next
+// one, which has come long ago if the producer keeps up, and loads its first
+// step.
 //
 // With a swapped schedule the weight is operand A and the activation, of which
 // there are few rows, operand B: the granularity of rows is then 8, and each
@@ -99,7 +100,7 @@ private:
 } // namespace
 
 LogicalResult WarpMatmul::check() {
-  if (failed(checkPlainTiles(plan)))
+  if (plan.schedule.getPromotion() && failed(checkPlainTiles(plan)))
     return failure();
   auto fail = [&]() { return plan.kernel.emitOpError() << "expected "; };
   auto isServed = [&](const WarpSide &side, int64_t least) {
@@ -123,6 +124,8 @@ LogicalResult WarpMatmul::check() {
     return fail() << "no split of a product with a dynamic number of columns, "
                      "got "
                   << plan.schedule;
+  if (plan.schedule.getBalanced() && plan.schedule.getSplit() > 1)
+    return fail() << "either 'balanced' or a split, got " << plan.schedule;
   if (std::optional<FormatAttr> format = plan.epilogue.getFormat()) {
     int64_t columns = plan.getResultColumns() / plan.schedule.getWarpsN();
     if (columns % format->getBlockCols() != 0)
@@ -370,7 +373,7 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
                                            32 * getConsumers());
                       };
                       ValueRange sums = ValueRange(carried).drop_front(2);
-                      if (plan.schedule.getSplit() > 1)
+                      if (splitSums.isNeeded())
                         splitSums.finish(warp, lane, sums, finish);
                       else
                         finish(sums);
@@ -379,8 +382,7 @@ void WarpMatmul::emitConsumer(Value lane, Value warp) {
 }
 
 void WarpMatmul::emit(Operation *device) {
-  if (plan.schedule.getSplit() > 1)
-    plan.workspaceBytes = splitSums.getWorkspaceBytes();
+  splitSums.planWorkspace();
   skeleton.beginFunction(device, getThreads(), /*extraSharedBytes=*/0);
   Value thread = b.threadId();
   Value warp = b.warpId(thread);
@@ -397,7 +399,10 @@ void WarpMatmul::emit(Operation *device) {
         if (hasProducerGroup())
           b.setMaxRegisters(kProducerRegisters, /*isMore=*/false);
         b.ifThen(isProducer, [&] {
-          b.ifThen(b.elect(), [&] { skeleton.emitProducer(); });
+          if (plan.hasLaneCopies())
+            skeleton.emitProducer(b.bitAnd(thread, 31));
+          else
+            b.ifThen(b.elect(), [&] { skeleton.emitProducer(); });
         });
       },
       [&] {

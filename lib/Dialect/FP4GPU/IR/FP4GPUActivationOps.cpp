@@ -64,7 +64,7 @@ static bool isMatrixType(MemRefType type, int64_t columns) {
     return false;
   ArrayRef<int64_t> shape = type.getShape();
   int64_t block = shape.back();
-  return shape[shape.size() - 2] == block && block >= 16 && block <= 128 &&
+  return shape[shape.size() - 2] == block && block >= 16 && block <= 1024 &&
          llvm::isPowerOf2_64(block) && columns % block == 0 &&
          (type.getRank() == 2 || shape[0] == columns / block);
 }
@@ -78,7 +78,8 @@ template <typename OpTy> static LogicalResult verifyMatrix(OpTy op) {
   if (!isMatrixType(type, columns))
     return op.emitOpError()
            << "expected a matrix of f32 with one or " << columns
-           << " / B blocks of B x B, B being 16, 32, 64 or 128, got " << type;
+           << " / B blocks of B x B, B being a power of two in 16..1024, got "
+           << type;
   if (op.getRotation())
     return op.emitOpError("expected a rotation or a matrix, got both");
   return success();
@@ -134,26 +135,26 @@ static std::optional<int64_t> toSigned(std::optional<uint64_t> value) {
 LogicalResult fp4::gpu::verifyQuantized(Operation *op, FormatAttr format,
                                         ScaleRule rule, ArrayRef<int64_t> shape,
                                         MemRefType elements, MemRefType scales,
-                                        bool hasTensorScale,
-                                        bool mayHaveBytes) {
+                                        bool hasTensorScale, bool mayBeWide) {
   int64_t block = format.getBlockCols();
   bool isBlock = block == 16 || block == 32;
-  bool isByte = isPrepackedFormat(format) &&
-                numerics::elementBits(format.getBlockFormat().element) == 8;
-  if (mayHaveBytes && ((!isKernelFormat(format) && !isByte) || !isBlock))
+  if (mayBeWide && (!isPrepackedFormat(format) || !isBlock))
     return op->emitOpError()
            << "expected a format in blocks of 16 or 32 of f4E2M1FN elements "
-              "with f8E4M3FN or f8E8M0FNU scales, or of f8E4M3FN or f8E5M2 "
-              "elements with f8E8M0FNU scales, got "
+              "with f8E4M3FN or f8E8M0FNU scales, or of f6E2M3FN, f6E3M2FN, "
+              "f8E4M3FN or f8E5M2 elements with f8E8M0FNU scales, got "
            << format;
-  if (!mayHaveBytes && (!isKernelFormat(format) || !isBlock))
+  if (!mayBeWide && (!isKernelFormat(format) || !isBlock))
     return op->emitOpError() << "expected a format of f4E2M1FN elements in "
                                 "blocks of 16 or 32 with f8E4M3FN or "
                                 "f8E8M0FNU scales, got "
                              << format;
   int64_t columns = shape[1];
-  if (ShapedType::isDynamic(columns) || columns % block != 0)
-    return op->emitOpError() << "expected columns to be a multiple of " << block
+  // Rows of 6-bit elements are whole 16 bytes.
+  bool isSix = numerics::elementBits(format.getBlockFormat().element) == 6;
+  int64_t unit = isSix ? 64 : block;
+  if (ShapedType::isDynamic(columns) || columns % unit != 0)
+    return op->emitOpError() << "expected columns to be a multiple of " << unit
                              << ", got " << columns;
   auto matrix = MicroscaledTensorType::get(op->getContext(), shape, format);
   SmallVector<int64_t> packed(getPrepackedElementsType(matrix).getShape());
@@ -189,7 +190,7 @@ LogicalResult QuantizeOp::verify() {
       failed(verifyQuantized(*this, getFormat(), getRule(), input->getShape(),
                              getElements().getType(), getScales().getType(),
                              static_cast<bool>(getTensorScale()),
-                             /*mayHaveBytes=*/true))) // C2-C5
+                             /*mayBeWide=*/true))) // C2-C5
     return failure();
   int64_t columns = input->getDimSize(1);
   if (failed(verifyRotation(*this, toSigned(getRotation()), getSigns(),

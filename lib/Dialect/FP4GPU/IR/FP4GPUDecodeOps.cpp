@@ -61,9 +61,19 @@ RankedTensorType getFragmentFactorType(MicroscaledTensorType type,
 // to_fragments, from_fragments
 //===----------------------------------------------------------------------===//
 
+/// The matrix of two of that type.
+static MicroscaledTensorType getJoinedType(MicroscaledTensorType type) {
+  int64_t rows = type.getShape()[0];
+  return MicroscaledTensorType::get(
+      type.getContext(),
+      {ShapedType::isDynamic(rows) ? rows : 2 * rows, type.getNumCols()},
+      type.getFormat());
+}
+
 static LogicalResult verifyFragments(Operation *op, StringRef what,
-                                     MicroscaledTensorType type, Type fragments,
-                                     Type factor, bool isFolded) {
+                                     MicroscaledTensorType type, bool isPair,
+                                     Type fragments, Type factor,
+                                     bool isFolded) {
   if (type.getRank() != 2 || !hasFragments(type.getFormat())) // C1
     return op->emitOpError()
            << "expected '" << what
@@ -73,7 +83,8 @@ static LogicalResult verifyFragments(Operation *op, StringRef what,
   if (!hasFragments(type.getFormat(), isFolded)) // C4
     return op->emitOpError()
            << "expected f8E8M0FNU scales to fold, got " << type;
-  RankedTensorType expected = getFragmentsType(type, isFolded);
+  RankedTensorType expected =
+      getFragmentsType(isPair ? getJoinedType(type) : type, isFolded);
   if (fragments != expected) // C2
     return op->emitOpError() << "expected 'fragments' of type " << expected
                              << ", got " << fragments;
@@ -85,24 +96,43 @@ static LogicalResult verifyFragments(Operation *op, StringRef what,
 }
 
 void ToFragmentsOp::build(OpBuilder &builder, OperationState &state,
-                          Value input, bool isFolded) {
+                          Value input, Value second, bool isFolded) {
   auto type = cast<MicroscaledTensorType>(input.getType());
   state.addOperands(input);
+  if (second)
+    state.addOperands(second);
   if (isFolded)
     state.addAttribute(getFoldedAttrName(state.name), builder.getUnitAttr());
-  state.addTypes({getFragmentsType(type, isFolded),
-                  getFragmentFactorType(type, isFolded)});
+  Type factor = getFragmentFactorType(type, isFolded);
+  state.addTypes(
+      {getFragmentsType(second ? getJoinedType(type) : type, isFolded),
+       factor});
+  if (second)
+    state.addTypes(factor);
 }
 
 LogicalResult ToFragmentsOp::verify() {
-  return verifyFragments(*this, "input", getInput().getType(),
-                         getFragments().getType(), getFactor().getType(),
-                         getFolded());
+  MicroscaledTensorType type = getInput().getType();
+  Type second = getSecond() ? getSecond().getType() : Type();
+  Type secondFactor = getSecondFactor() ? getSecondFactor().getType() : Type();
+  bool isPair = second != Type();
+  if (isPair && (second != type || type.getRank() != 2 ||
+                 type.getShape()[0] % 8 != 0)) // C5
+    return emitOpError()
+           << "expected 'second' of the type of 'input' with a multiple of 8 "
+              "rows, got "
+           << second << " and " << type;
+  if (secondFactor != (isPair ? getFactor().getType() : Type())) // C5
+    return emitOpError(
+        "expected a 'second_factor' like 'factor' iff there is a 'second'");
+  return verifyFragments(*this, "input", type, isPair, getFragments().getType(),
+                         getFactor().getType(), getFolded());
 }
 
 LogicalResult FromFragmentsOp::verify() {
-  return verifyFragments(*this, "result", getType(), getFragments().getType(),
-                         getFactor().getType(), getFolded());
+  return verifyFragments(*this, "result", getType(), /*isPair=*/false,
+                         getFragments().getType(), getFactor().getType(),
+                         getFolded());
 }
 
 namespace {
@@ -129,16 +159,58 @@ static std::optional<ConstantMatrix> readMatrix(MicroscaledTensorType type,
   return matrix;
 }
 
-bool isOutsideFragmentRange(Value matrix, bool isFolded) {
-  PackedAttr packed;
-  if (!matchPattern(matrix, m_Constant(&packed)))
-    return false;
+/// Rows of two matrices that share a unit's groups of eight.
+static constexpr size_t kGroupRows = 8;
+
+/// The rows of two matrices of one type, alternating in groups.
+static ConstantMatrix joinMatrices(const ConstantMatrix &first,
+                                   const ConstantMatrix &second) {
+  const numerics::FragmentSource &source = first.source;
+  auto interleave = [&](const uint8_t *a, const uint8_t *b, size_t rowBytes) {
+    size_t bytes = rowBytes * kGroupRows;
+    std::vector<uint8_t> joined;
+    for (size_t i = 0; i < source.rows / kGroupRows; ++i)
+      for (const uint8_t *rows : {a, b})
+        joined.insert(joined.end(), rows + i * bytes, rows + (i + 1) * bytes);
+    return joined;
+  };
+  ConstantMatrix matrix;
+  matrix.elements =
+      interleave(source.elements, second.source.elements, source.depth / 2);
+  matrix.scales = interleave(source.scales, second.source.scales,
+                             source.depth / source.blockDepth());
+  matrix.source = {source.scaleFormat, matrix.elements.data(),
+                   matrix.scales.data(), 2 * source.rows, source.depth};
+  return matrix;
+}
+
+/// One matrix, or two joined ones; nothing if one is unreadable.
+static std::optional<ConstantMatrix> readMatrices(MicroscaledTensorType type,
+                                                  ArrayRef<PackedAttr> packed) {
+  std::optional<ConstantMatrix> first = readMatrix(type, packed[0]);
+  if (!first || packed.size() == 1)
+    return first;
+  std::optional<ConstantMatrix> second = readMatrix(type, packed[1]);
+  if (!second)
+    return std::nullopt;
+  return joinMatrices(*first, *second);
+}
+
+bool isOutsideFragmentRange(ArrayRef<Value> matrices, bool isFolded,
+                            bool isHalf) {
+  SmallVector<PackedAttr> packed(matrices.size());
+  for (auto [attribute, matrix] : llvm::zip_equal(packed, matrices))
+    if (!matchPattern(matrix, m_Constant(&attribute)))
+      return false;
   std::optional<ConstantMatrix> constant =
-      readMatrix(cast<MicroscaledTensorType>(matrix.getType()), packed);
+      readMatrices(cast<MicroscaledTensorType>(matrices[0].getType()), packed);
   if (!constant)
     return false;
-  return isFolded ? !numerics::foldedFactors(constant->source)
-                  : !numerics::fragmentFactor(constant->source);
+  if (isFolded)
+    return !numerics::foldedFactors(constant->source);
+  return !numerics::fragmentFactor(constant->source,
+                                   isHalf ? numerics::kHalfFragmentSpan
+                                          : numerics::kFragmentSpan);
 }
 
 /// The factors of a matrix, one if not folded, and its bytes; nothing if it
@@ -159,18 +231,36 @@ packMatrix(const numerics::FragmentSource &source, bool isFolded,
   return std::vector<float>{*factor};
 }
 
+/// Those of `factors` that are of matrix `index` of `count`, times its tensor
+/// scale.
+static DenseElementsAttr makeFactors(ArrayRef<float> factors, size_t index,
+                                     size_t count, PackedAttr packed,
+                                     Type type) {
+  float scale = packed.getTensorScale()
+                    ? packed.getTensorScale().getValue().convertToFloat()
+                    : 1.0f;
+  SmallVector<float> own;
+  for (auto [row, factor] : llvm::enumerate(factors))
+    if (factors.size() == 1 || row / kGroupRows % count == index)
+      own.push_back(factor * scale);
+  return DenseElementsAttr::get(cast<ShapedType>(type), ArrayRef<float>(own));
+}
+
 LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
                                   SmallVectorImpl<OpFoldResult> &results) {
   auto producer = getInput().getDefiningOp<FromFragmentsOp>();
-  if (producer && producer.getFolded() == getFolded()) {
+  if (producer && !getSecond() && producer.getFolded() == getFolded()) {
     llvm::append_range(results, producer.getOperands());
     return success();
   }
-  auto packed = dyn_cast_if_present<PackedAttr>(adaptor.getInput());
-  if (!packed)
+  SmallVector<PackedAttr> packed = {
+      dyn_cast_if_present<PackedAttr>(adaptor.getInput())};
+  if (getSecond())
+    packed.push_back(dyn_cast_if_present<PackedAttr>(adaptor.getSecond()));
+  if (!llvm::all_of(packed, [](PackedAttr matrix) { return bool(matrix); }))
     return failure();
   std::optional<ConstantMatrix> matrix =
-      readMatrix(getInput().getType(), packed);
+      readMatrices(getInput().getType(), packed);
   if (!matrix)
     return failure();
   ConstantBuffer fragments(cast<RankedTensorType>(getFragments().getType()));
@@ -178,12 +268,10 @@ LogicalResult ToFragmentsOp::fold(FoldAdaptor adaptor,
       packMatrix(matrix->source, getFolded(), fragments.bytes());
   if (!factors)
     return failure();
-  if (packed.getTensorScale())
-    for (float &factor : *factors)
-      factor *= packed.getTensorScale().getValue().convertToFloat();
   results.push_back(fragments.finish("fp4.fragments"));
-  results.push_back(DenseElementsAttr::get(
-      cast<ShapedType>(getFactor().getType()), ArrayRef<float>(*factors)));
+  for (auto [i, attribute] : llvm::enumerate(packed))
+    results.push_back(makeFactors(*factors, i, packed.size(), attribute,
+                                  getFactor().getType()));
   return success();
 }
 
@@ -200,11 +288,13 @@ LogicalResult MmaDecodeOp::verify() {
   TileType lhsType = getLhs().getType();
   ArrayRef<int64_t> lhs = lhsType.getShape();
   int64_t depth = getFragmentUnitDepth(isFolded());
-  if ((!lhsType.getElementType().isBF16() && !isFolded()) || lhs.size() != 2 ||
-      lhs[0] != acc.getRows() || lhs[1] % depth != 0 || acc.getCols() % 64 != 0)
+  Type element = lhsType.getElementType();
+  if ((!element.isBF16() && !element.isF16() && !isFolded()) ||
+      lhs.size() != 2 || lhs[0] != acc.getRows() || lhs[1] % depth != 0 ||
+      acc.getCols() % 64 != 0)
     return emitOpError() << "expected 'lhs' of " << acc.getRows() // C1
-                         << " rows of bf16 and multiples of 64 columns, or of "
-                            "f8E4M3FN and multiples of 128, got "
+                         << " rows of bf16 or f16 and multiples of 64 columns, "
+                            "or of f8E4M3FN and multiples of 128, got "
                          << lhsType << " and " << acc;
   if (!hasFragments(getFormat(), isFolded())) // C2
     return emitOpError() << "expected a format of f4E2M1FN elements in blocks "

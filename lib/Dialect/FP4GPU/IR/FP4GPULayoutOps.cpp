@@ -39,8 +39,10 @@ bool isPrepackedFormat(FormatAttr format) {
 }
 
 RankedTensorType getPrepackedElementsType(MicroscaledTensorType type) {
-  int64_t rowBytes =
-      llvm::alignTo(type.getPackedBytesType().getShape().back(), kRowAlignment);
+  int64_t rowBytes = type.getPackedBytesType().getShape().back();
+  // Rows of 6-bit elements, whole 24 bytes, stay whole elements.
+  if (type.getFormat().getElementStorageType().getIntOrFloatBitWidth() != 6)
+    rowBytes = llvm::alignTo(rowBytes, kRowAlignment);
   return RankedTensorType::get({type.getShape()[0], rowBytes},
                                IntegerType::get(type.getContext(), 8));
 }
@@ -282,29 +284,72 @@ static bool isCompatible(Type given, Type argument) {
   return succeeded(verifyCompatibleShape(shape, tensor.getShape()));
 }
 
-LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  Operation *callee = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
-  if (callee && !getKernelAttr().getNestedReferences().empty())
+LogicalResult LaunchOp::verify() {
+  ArrayAttr kernels = getAlternativesAttr();
+  ArrayRef<int64_t> limits = getLimits().value_or(ArrayRef<int64_t>());
+  if ((kernels ? kernels.size() : 0) != limits.size()) // C4
+    return emitOpError() << "expected as many 'limits' as 'alternatives', got "
+                         << limits.size() << " and "
+                         << (kernels ? kernels.size() : 0);
+  int64_t least = 1;
+  for (int64_t limit : limits) {
+    if (limit < least) // C4
+      return emitOpError() << "expected 'limits' that ascend from 1, got "
+                           << limits;
+    least = limit + 1;
+  }
+  int64_t indices = llvm::count_if(getOperandTypes(), llvm::IsaPred<IndexType>);
+  if (kernels && indices != 1) // C4
+    return emitOpError() << "expected one operand of type 'index' to choose "
+                            "among 'alternatives', got "
+                         << indices;
+  return success();
+}
+
+/// Whether `launch` may run `symbol` (C1 to C3) in place of `first`, if that is
+/// not null (C4); `kernel` is what it stands for, null if that is device code.
+static LogicalResult verifyKernel(LaunchOp launch, SymbolRefAttr symbol,
+                                  SymbolTableCollection &symbols,
+                                  KernelOp first, KernelOp &kernel) {
+  Operation *callee = symbols.lookupNearestSymbolFrom(launch, symbol);
+  if (callee && !symbol.getNestedReferences().empty())
     return success();
-  auto kernel = dyn_cast_if_present<KernelOp>(callee);
+  kernel = dyn_cast_if_present<KernelOp>(callee);
   if (!kernel) // C1
-    return emitOpError() << "expected " << getKernelAttr()
-                         << " to be a fp4gpu.kernel";
-  SmallVector<Type> given(getOperandTypes());
-  llvm::append_range(given, getResultTypes());
+    return launch.emitOpError()
+           << "expected " << symbol << " to be a fp4gpu.kernel";
+  SmallVector<Type> given(launch.getOperandTypes());
+  llvm::append_range(given, launch.getResultTypes());
   auto arguments = kernel.getBody().getArguments();
   if (given.size() != arguments.size()) { // C1
-    InFlightDiagnostic diag = emitOpError()
+    InFlightDiagnostic diag = launch.emitOpError()
                               << "expected " << arguments.size()
                               << " operands and results, got " << given.size();
     diag.attachNote(kernel.getLoc()) << "the kernel is here";
     return diag;
   }
-  for (auto [index, type, argument] : llvm::enumerate(given, arguments))
+  for (auto [index, type, argument] : llvm::enumerate(given, arguments)) {
+    StringRef name = kernel.getArgumentName(index);
     if (!isCompatible(type, argument.getType())) // C2, C3
-      return emitOpError() << "expected a value for argument '"
-                           << kernel.getArgumentName(index) << "' of type "
-                           << argument.getType() << ", got " << type;
+      return launch.emitOpError()
+             << "expected a value for argument '" << name << "' of type "
+             << argument.getType() << ", got " << type;
+    if (first && first.getArgumentName(index) != name) // C4
+      return launch.emitOpError()
+             << "expected an alternative with an argument '"
+             << first.getArgumentName(index) << "', got '" << name << "'";
+  }
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  KernelOp first, other;
+  if (failed(verifyKernel(*this, getKernelAttr(), symbols, {}, first)))
+    return failure();
+  if (ArrayAttr alternatives = getAlternativesAttr())
+    for (auto symbol : alternatives.getAsRange<SymbolRefAttr>())
+      if (failed(verifyKernel(*this, symbol, symbols, first, other)))
+        return failure();
   return success();
 }
 

@@ -29,9 +29,9 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     which they leave open too. The sum of squares is one of float32, in an order
     that is up to the lowering.
 
-    A tile has 128 rows and as many columns as 4 blocks or the rotation, the
-    larger, or with `row` also a larger power of two up to 1024; the reduction
-    part of the schedule's tile is 1.
+    A tile has 128 rows and as many columns as 4 blocks, the rotation or a block
+    of `matrix`, the largest, or with `row` also a larger power of two up to
+    1024; the reduction part of the schedule's tile is 1.
 
     `tensor_scale` is the decoding tensor scale, if the format has one.
 
@@ -39,7 +39,8 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
     - (C2) `elements` has the rows of the inputs and their columns, rounded up
       to whole 16-byte rows; `scales` is their 128x4 array.
     - (C3) `format` has blocks of one row and 16 or 32 columns, and 4-bit
-      elements, or 8-bit ones with f8E8M0FNU scales.
+      elements, or 6-bit or 8-bit ones with f8E8M0FNU scales; with 6-bit ones
+      the columns are a multiple of 64, so that rows are whole 16 bytes.
     - (C4) there is a `tensor_scale` iff the format has one.
     - (C5) `rule` is legal for the scales of `format`.
     - (C6) `rotation` is a power of two in 2..1024 that divides the columns;
@@ -49,8 +50,8 @@ def FP4GPU_QuantizeOp : FP4GPU_Op<"quantize", [SingleBlock,
       operations without side effects on scalars.
     - (C8) each of `columns` has one entry per column of the inputs.
     - (C9) `matrix` is `[C / B, B, B]` for C columns, or `[B, B]` for the same
-      one everywhere, of f32, with B in 16, 32, 64, 128; there is no
-      `rotation` then.
+      one everywhere, of f32, with B a power of two in 16..1024; there
+      is no `rotation` then.
 
     Example:
 

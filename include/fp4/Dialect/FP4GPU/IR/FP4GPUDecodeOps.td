@@ -30,12 +30,21 @@ def FP4GPU_ToFragmentsOp : FP4GPU_Op<"to_fragments", [Pure]> {
     matrix one of whose rows has scales more than 11 binades apart, or a NaN, is
     not folded and has no kernel.
 
+    With a `second` matrix the bytes are those of a matrix of both, whose rows
+    alternate in groups of eight, so that both products of a gated pair are in
+    one thread. Only two constants are folded.
+
     - (C1) `input` is a matrix of `f4E2M1FN` elements in blocks of 16 with
       f8E4M3FN or of 32 with f8E8M0FNU scales.
     - (C2) `fragments` is `[ceil(R / 64), 2 * ceil(C / 128), B]` with B = 2304 or
-      2176 bytes; `[ceil(R / 64), ceil(C / 128), 4352]` if `folded`.
-    - (C3) `factor` is an f32 without dimensions, R of them if `folded`.
+      2176 bytes; `[ceil(R / 64), ceil(C / 128), 4352]` if `folded`, for R rows
+      of `input` or, with `second`, twice as many.
+    - (C3) `factor` is an f32 without dimensions, one for each row of `input` if
+      `folded`.
     - (C4) The scales are f8E8M0FNU if `folded`.
+    - (C5) `second` has the type of `input`, with a multiple of eight rows;
+      there is a `second_factor` iff there is a `second`, of the type of
+      `factor`.
 
     Example:
 
@@ -46,13 +55,18 @@ def FP4GPU_ToFragmentsOp : FP4GPU_Op<"to_fragments", [Pure]> {
     // f = 8.0; the second unit is 0; the last 128 bytes of the first, its scales, are 253
     ```
   }];
-  let arguments = (ins FP4_MicroscaledTensorType:$input, UnitAttr:$folded);
-  let results = (outs AnyRankedTensor:$fragments, AnyRankedTensor:$factor);
+  let arguments = (ins FP4_MicroscaledTensorType:$input,
+                       Optional<FP4_MicroscaledTensorType>:$second,
+                       UnitAttr:$folded);
+  let results = (outs AnyRankedTensor:$fragments, AnyRankedTensor:$factor,
+                      Optional<AnyRankedTensor>:$second_factor);
   let assemblyFormat = [{
-    $input (`folded` $folded^)? attr-dict `:` qualified(type($input)) `->`
-    type($fragments) `,` type($factor)
+    $input (`with` $second^)? (`folded` $folded^)? attr-dict `:`
+    qualified(type($input)) (`with` qualified(type($second))^)? `->`
+    type($fragments) `,` type($factor) (`,` type($second_factor)^)?
   }];
   let builders = [OpBuilder<(ins "::mlir::Value":$input,
+                                 "::mlir::Value":$second,
                                  CArg<"bool", "false">:$isFolded)>];
   let hasVerifier = 1;
   let hasFolder = 1;
@@ -90,18 +104,19 @@ def FP4GPU_MmaDecodeOp : FP4GPU_Op<"mma_decode", [Pure,
     AllTypesMatch<["acc", "result"]>]> {
   let summary = "product with a tile that is decoded on the way, accumulated";
   let description = [{
-    With `lhs` of M x K bf16 elements and `rhs` the interleaved bytes of N x K,
+    With `lhs` of M x K bf16 or f16 elements and `rhs` the interleaved bytes of N x K,
 
         result[m, n] = acc[m, n] + sum_k lhs[m, k] * decoded[n, k]
 
     where `decoded` is the matrix divided by the factor of `fp4gpu.to_fragments`.
-    Products are exact; the sum is in float32 in unspecified order. With f8E4M3FN
+    Products are exact (with f16 and f8E8M0FNU scales, as long as these are at
+    most 23 binades apart); the sum is in float32 in unspecified order. With f8E4M3FN
     `lhs` and the folded bytes of N x K the sum is that of 8-bit tensor core
     instructions, which keep fewer bits on sm_90 (`promotion` of
     `#fp4gpu.schedule`).
 
-    - (C1) `acc` is M x N, `lhs` M x K with N a multiple of 64 and K of 64, or
-      of 128 for f8E4M3FN.
+    - (C1) `acc` is M x N, `lhs` M x K of bf16, f16 or f8E4M3FN, with N a
+      multiple of 64 and K of 64, or of 128 for f8E4M3FN.
     - (C2) `rhs` is `[N / 64, K / 64, B]`, with B the bytes of a unit of
       `format`; `[N / 64, K / 128, 4352]` for f8E4M3FN, with f8E8M0FNU scales.
 

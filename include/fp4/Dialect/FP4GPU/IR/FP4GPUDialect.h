@@ -43,7 +43,8 @@ inline constexpr int64_t kScaleTileRows = 128;
 
 /// Entries of the array by which `fp4gpu.amax` hands over what it found.
 inline constexpr int64_t kMaxima = 1024;
-/// Rows of prepacked elements are padded to multiples of so many bytes.
+/// Rows of prepacked elements, but those of 6 bits, are padded to multiples of
+/// so many bytes.
 inline constexpr int64_t kRowAlignment = 16;
 
 /// The types of the byte arrays that `fp4gpu.prepack` makes of a matrix.
@@ -62,21 +63,23 @@ bool hasFragments(FormatAttr format, bool isFolded = false);
 /// Bytes and columns of a unit of 64 rows.
 int64_t getFragmentUnitBytes(FormatAttr format, bool isFolded = false);
 int64_t getFragmentUnitDepth(bool isFolded = false);
-/// Whether `matrix` is a constant that `fp4gpu.to_fragments` cannot represent.
-bool isOutsideFragmentRange(mlir::Value matrix, bool isFolded = false);
+/// Whether `matrices`, one or two for one array, are constants that
+/// `fp4gpu.to_fragments` cannot represent, or, with `isHalf`, not for f16.
+bool isOutsideFragmentRange(llvm::ArrayRef<mlir::Value> matrices,
+                            bool isFolded = false, bool isHalf = false);
 
 /// The format as the kernels know it, or nothing: 4-bit elements in blocks of
 /// one row with an MX or NVFP4 scale.
 bool isKernelFormat(FormatAttr format);
 
 /// Checks `scales`, `format`, `rule` and `tensorScale` of an operation that
-/// writes `elements`, a matrix of `shape`; `mayHaveBytes` says whether elements
-/// may have 8 bits.
+/// writes `elements`, a matrix of `shape`; `mayBeWide` says whether elements
+/// may have 6 or 8 bits.
 mlir::LogicalResult
 verifyQuantized(mlir::Operation *op, FormatAttr format, ScaleRule rule,
                 llvm::ArrayRef<int64_t> shape, mlir::MemRefType elements,
                 mlir::MemRefType scales, bool hasTensorScale,
-                bool mayHaveBytes = false);
+                bool mayBeWide = false);
 
 /// Whether a matrix can be prepacked: a kernel format, or elements of 6 or 8
 /// bits in blocks of one row with an MX scale.

@@ -15,13 +15,15 @@ def FP4GPU_PrepackOp : FP4GPU_Op<"prepack", [Pure]> {
   let description = [{
     Gives the parts of a matrix as byte arrays: `elements` with two 4-bit codes
     a byte (even one low) or one 8-bit code, each row padded with zeros to a multiple of 16 bytes
-    as TMA wants it (CUDA driver API, `cuTensorMapEncodeTiled`, `globalStrides`),
+    as TMA wants it (CUDA driver API, `cuTensorMapEncodeTiled`, `globalStrides`), or
+    with 6-bit codes from the lowest bit on, without padding,
     `scales` in the 128x4 order padded with zeros, and the tensor scale as an
     array without dimensions.
 
     - (C1) `input` is a matrix in blocks of one row, of `f4E2M1FN` elements, or of
       elements of 6 or 8 bits with `f8E8M0FNU` scales.
-    - (C2) with elements of b bits, `elements` is `[R, 16 * ceil(b * C / 128)]`.
+    - (C2) with elements of b bits, `elements` is `[R, 16 * ceil(b * C / 128)]`,
+      or `[R, 6 * C / 8]` for b = 6.
     - (C3) `scales` is `[ceil(R / 128), ceil(C / B / 4), 32, 4, 4]`.
     - (C4) there is a `tensor_scale` result iff the format has one.
 
@@ -124,6 +126,10 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
 
     The attribute `fp4.layer`, if there is one, names the layer in the manifest.
 
+    With `alternatives [@a, @b] up_to [16, 64]` the operand of type `index`, a
+    number of rows that only the launch knows, chooses: `@a` runs for up to 16
+    rows, `@b` for up to 64, and `kernel` for more. All compute the same.
+
     - (C1) `kernel` is a `fp4gpu.kernel` with as many arguments as there are
       operands and results, or already device code in a `gpu.module`, whose
       arguments are no longer checked.
@@ -131,6 +137,9 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
       `i8` where the elements have 8 bits, or `i8` and b / 8 of the last
       dimension where they have b = 4 or 6.
     - (C3) a scalar has the type of its argument.
+    - (C4) there are as many `alternatives` as `limits`, which ascend from at
+      least 1, and with them one operand of type `index`; (C1) to (C3) hold for
+      each alternative, whose arguments are called as those of `kernel` are.
 
     Example:
 
@@ -141,11 +150,21 @@ def FP4GPU_LaunchOp : FP4GPU_Op<"launch", [Pure,
     // as in fp4gpu.kernel: d is 256.0 everywhere
     ```
   }];
-  let arguments = (ins SymbolRefAttr:$kernel, Variadic<AnyType>:$inputs);
+  let arguments = (ins SymbolRefAttr:$kernel, Variadic<AnyType>:$inputs,
+                       OptionalAttr<TypedArrayAttrBase<SymbolRefAttr,
+                           "kernels for few rows">>:$alternatives,
+                       OptionalAttr<DenseI64ArrayAttr>:$limits);
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let assemblyFormat = [{
-    $kernel `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)
+    $kernel `(` $inputs `)`
+    (`alternatives` $alternatives^ `up_to` $limits)? attr-dict
+    `:` functional-type($inputs, $outputs)
   }];
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$outputs,
+      "::mlir::SymbolRefAttr":$kernel, "::mlir::ValueRange":$inputs), [{
+    build($_builder, $_state, outputs, kernel, inputs, nullptr, nullptr);
+  }]>];
+  let hasVerifier = 1;
 }
 
 #endif // FP4_DIALECT_FP4GPU_IR_FP4GPULAYOUTOPS_TD
