@@ -31,6 +31,7 @@ config.substitutions.append(
     ("%fp4_check", os.path.join(config.fp4_binary_dir, "lib", "libFP4Check.so"))
 )
 config.substitutions.append(("%fp4_source_dir", config.fp4_source_dir))
+config.substitutions.append(("%fp4_binary_dir", config.fp4_binary_dir))
 # Compiles and links a strict C11 client of libFP4.so.
 config.substitutions.append(
     (
