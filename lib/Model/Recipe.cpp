@@ -73,8 +73,10 @@ Expected<Recipe> findRecipe(std::string_view name,
   recipe->retargetDamping = 0.05;
   recipe->floatShare = 0.3;
   recipe->residualShare = 0.3;
-  if (name == "best")
+  if (name == "best") {
     recipe->transform = TransformKind::WUSH;
+    recipe->transformBlock = 512;
+  }
   return recipe;
 }
 

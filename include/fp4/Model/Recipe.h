@@ -15,7 +15,7 @@
 //   mr-gptq       Hadamard       mr-gptq        specification     -
 //   mr-gptq-plus  Hadamard       mr-gptq-plus   4/6 or even       -
 //   hadamard-128  Hadamard 128   mr-gptq-plus   search            mixed
-//   best          WUSH 128       mr-gptq-plus   search            mixed
+//   best          WUSH, <= 512   mr-gptq-plus   search            mixed
 //   fp-quant      Hadamard       fp-quant       specification     -
 //   llmcompressor none           llmcompressor  specification     -
 //   modelopt      none           modelopt       specification     -
