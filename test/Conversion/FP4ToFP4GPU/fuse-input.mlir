@@ -295,7 +295,7 @@ func.func @other_sums(%x: tensor<8x64xf32>, %r: tensor<8xf32>) -> (tensor<8x32xi
 !e = !fp4.tensor<8x64, #fp4.mxfp4>
 !f = !fp4.tensor<8x32, #fp4.mxfp6e2m3>
 func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8x64xi32>, %y: tensor<8x32xf32>)
-    -> (tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x32xi8>) {
+    -> (tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x24xi8>) {
   %a = fp4.quantize %x : tensor<8x64xf32> -> !a
   %ae, %as = fp4gpu.prepack %a : !a -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
   %b = fp4.quantize %x : tensor<8x64xf32> -> !b
@@ -307,8 +307,8 @@ func.func @no_kernel(%x: tensor<8x64xf32>, %none: tensor<0x64xf32>, %r: tensor<8
   %e = fp4.quantize %x random(%r : tensor<8x64xi32>) : tensor<8x64xf32> -> !e
   %ee, %es = fp4gpu.prepack %e : !e -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
   %f = fp4.quantize %y : tensor<8x32xf32> -> !f
-  %fe, %fs = fp4gpu.prepack %f : !f -> tensor<8x32xi8>, tensor<1x1x32x4x4xi8>
-  return %ae, %be, %ce, %de, %ee, %fe : tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x32xi8>
+  %fe, %fs = fp4gpu.prepack %f : !f -> tensor<8x24xi8>, tensor<1x1x32x4x4xi8>
+  return %ae, %be, %ce, %de, %ee, %fe : tensor<8x32xi8>, tensor<8x32xi8>, tensor<8x64xi8>, tensor<0x32xi8>, tensor<8x32xi8>, tensor<8x24xi8>
 }
 
 // -----
