@@ -167,6 +167,9 @@ typedef struct FP4EmulatorLaunch {
   bool allowsUninitialized;
   /// Whether to count shared-memory bank conflicts, which costs time.
   bool countsBankConflicts;
+  /// Whether to hold the program to the letter of the ISA: races in shared
+  /// memory, missing fences (docs/PTXEmulator.md, "Strictly by the ISA").
+  bool isStrict;
   /// Receives what device printf prints, not null-terminated; null drops it.
   void (*print)(const char *text, size_t size, void *userData);
   void *userData;

@@ -104,7 +104,24 @@ static void testLaunch(FP4EmulatorDevice *device,
   fp4StringFree(json);
   fp4EmulatorStatisticsDestroy(statistics);
 
+  // Threads write one word and read it: as they write the same, no order shows.
   char *error = NULL;
+  launch.block[0] = 64;
+  statistics = fp4EmulatorDeviceLaunch(device, module, "scaled", &launch,
+                                       &parameters, sizeof parameters, NULL);
+  printf("not strict: %d\n", statistics != NULL);
+  // CHECK: not strict: 1
+  fp4EmulatorStatisticsDestroy(statistics);
+  launch.isStrict = true;
+  statistics = fp4EmulatorDeviceLaunch(device, module, "scaled", &launch,
+                                       &parameters, sizeof parameters, &error);
+  printf("strict: %d: %s\n", statistics != NULL, error);
+  // CHECK: strict: 0: trap at line {{1[78].*}} of shared memory at 0x7fc races
+  // with
+  fp4StringFree(error);
+  launch.isStrict = false;
+  launch.block[0] = 1;
+
   launch.dynamicSharedBytes = 16;
   statistics = fp4EmulatorDeviceLaunch(device, module, "scaled", &launch,
                                        &parameters, sizeof parameters, &error);

@@ -168,6 +168,7 @@ static ptx::LaunchOptions getOptions(const FP4EmulatorLaunch &launch) {
   options.threads = launch.numThreads;
   options.trapUninitialized = !launch.allowsUninitialized;
   options.countBankConflicts = launch.countsBankConflicts;
+  options.strict = launch.isStrict;
   if (launch.print)
     options.output = [print = launch.print,
                       data = launch.userData](std::string_view text) {
