@@ -33,6 +33,14 @@ namespace fp4 {
 using namespace fp4::gpu;
 
 namespace {
+/// The kernel of a launch, and those that run in its place for at most so many
+/// rows.
+struct KernelChoice {
+  FlatSymbolRefAttr any;
+  SmallVector<Attribute> alternatives;
+  SmallVector<int64_t> limits;
+};
+
 struct ConvertFP4ToFP4GPU
     : fp4::impl::ConvertFP4ToFP4GPUBase<ConvertFP4ToFP4GPU> {
   using ConvertFP4ToFP4GPUBase::ConvertFP4ToFP4GPUBase;
@@ -41,6 +49,7 @@ struct ConvertFP4ToFP4GPU
 private:
   FlatSymbolRefAttr getKernel(const MatmulProblem &problem,
                               const ScheduleChoice &choice, FusedMatmul &fused);
+  KernelChoice getKernels(const MatmulProblem &problem, FusedMatmul &fused);
   fp4::QuantizeOp getQuantization(const MatmulProblem &problem,
                                   FusedMatmul &fused);
   SmallVector<Value> prepareDecodeOperands(OpBuilder &builder,
@@ -182,22 +191,36 @@ ConvertFP4ToFP4GPU::getQuantization(const MatmulProblem &problem,
   return canQuantize ? quantize : fp4::QuantizeOp();
 }
 
-void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
-                                FusedMatmul &fused) {
-  fused.quantize = getQuantization(problem, fused);
-  FlatSymbolRefAttr kernel =
-      getKernel(problem, chooseSchedule(problem, *arch), fused);
-  SmallVector<Attribute> alternatives;
-  SmallVector<int64_t> limits;
+KernelChoice ConvertFP4ToFP4GPU::getKernels(const MatmulProblem &problem,
+                                            FusedMatmul &fused) {
+  KernelChoice kernels;
+  kernels.any = getKernel(problem, chooseSchedule(problem, *arch), fused);
   for (const RowRange &range : chooseRowRanges(problem, *arch)) {
     if (fused.quantize &&
         !hasWholeBlocks(range.choice.schedule, problem, fused.quantize))
       continue;
     MatmulProblem few = problem;
     few.mostRows = range.mostRows;
-    alternatives.push_back(getKernel(few, range.choice, fused));
-    limits.push_back(range.mostRows);
+    kernels.alternatives.push_back(getKernel(few, range.choice, fused));
+    kernels.limits.push_back(range.mostRows);
   }
+  return kernels;
+}
+
+/// What the epilogue reads: biases, and what the tail has from elsewhere.
+static void appendEpilogueOperands(const FusedMatmul &fused,
+                                   SmallVectorImpl<Value> &operands) {
+  for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
+    if (matmul && matmul.getBias())
+      operands.push_back(matmul.getBias());
+  llvm::append_range(operands, fused.columns);
+  llvm::append_range(operands, fused.matrices);
+}
+
+void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
+                                FusedMatmul &fused) {
+  fused.quantize = getQuantization(problem, fused);
+  KernelChoice kernels = getKernels(problem, fused);
   Operation *last = fused.getLast();
   OpBuilder builder(fused.quantize ? fused.quantize.getOperation() : last);
   Location loc = fused.matmul.getLoc();
@@ -205,11 +228,7 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   SmallVector<Value> operands =
       problem.decodesWeight ? prepareDecodeOperands(builder, problem, fused)
                             : prepareOperands(builder, fused, sources);
-  for (fp4::MatmulOp matmul : {fused.matmul, fused.second})
-    if (matmul && matmul.getBias())
-      operands.push_back(matmul.getBias());
-  llvm::append_range(operands, fused.columns);
-  llvm::append_range(operands, fused.matrices);
+  appendEpilogueOperands(fused, operands);
   SmallVector<Value> scale;
   if (fused.quantize && fused.quantize.getTensorScale())
     scale.push_back(
@@ -222,10 +241,10 @@ void ConvertFP4ToFP4GPU::launch(const MatmulProblem &problem,
   if (fused.quantize)
     results = {getPrepackedElementsType(fused.quantize.getType()),
                getPrepackedScalesType(fused.quantize.getType())};
-  auto launch = LaunchOp::create(builder, loc, results, kernel, operands);
-  if (!alternatives.empty()) {
-    launch.setAlternativesAttr(builder.getArrayAttr(alternatives));
-    launch.setLimits(limits);
+  auto launch = LaunchOp::create(builder, loc, results, kernels.any, operands);
+  if (!kernels.alternatives.empty()) {
+    launch.setAlternativesAttr(builder.getArrayAttr(kernels.alternatives));
+    launch.setLimits(kernels.limits);
   }
   launch->setDiscardableAttrs(
       llvm::to_vector(fused.matmul->getDiscardableAttrs()));
