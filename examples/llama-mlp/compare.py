@@ -119,15 +119,21 @@ def print_errors(console, errors):
 CHECK = re.compile(r"check \S+ \((\S+)\) \S+: ok, .*, of the largest value (\S+),")
 
 
-def emulate(tools, artifact):
-    """Runs the artifact on the PTX emulator, on 128 drawn rows, and checks every launch.
+def emulate(tools, artifact, manifest):
+    """Runs the artifact on the PTX emulator and checks every launch.
 
-    Returns {kernel: largest error, as a part of the largest value}; a launch that is
-    outside of its bound, or a trap, ends the program.
+    Which kernel a launch takes depends on the rows, so it runs with as many drawn rows as
+    each kernel takes at most, and with one more than the largest of these limits. Returns
+    {kernel: largest error, as a part of the largest value}; a launch that is outside of its
+    bound, or a trap, ends the program.
     """
+    limits = {alternative["at_most"] for launch in manifest["launches"]
+              for alternative in launch.get("alternatives", [])}
     errors = {}
-    for kernel, error in CHECK.findall(tools.run("fp4-run", artifact, "--device=emulator", "--check")):
-        errors[kernel] = max(float(error), errors.get(kernel, 0.0))
+    for rows in sorted(limits | {max(limits, default=127) + 1}):
+        checks = tools.run("fp4-run", artifact, "--device=emulator", "--check", f"--size=rows={rows}")
+        for kernel, error in CHECK.findall(checks):
+            errors[kernel] = max(float(error), errors.get(kernel, 0.0))
     return errors
 
 
@@ -146,7 +152,7 @@ def compile_kernels(tools, console):
                   "-o", artifact)
         manifest = json.loads((artifact / "manifest.json").read_text())
         files.append(artifact / manifest["ptx"]["file"])
-        errors = emulate(tools, artifact)
+        errors = emulate(tools, artifact, manifest)
         for kernel in manifest["kernels"]:
             counts = kernel["instructions"]
             mma = sum(n for opcode, n in counts["by_opcode"].items() if "block_scale" in opcode)
